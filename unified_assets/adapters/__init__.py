@@ -1,0 +1,1 @@
+"""One file for each form labels take; each ends in an ADAPTER."""

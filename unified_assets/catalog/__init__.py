@@ -1,0 +1,1 @@
+"""Raw files in; one catalog row for every path out."""

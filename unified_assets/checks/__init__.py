@@ -1,0 +1,1 @@
+"""One file for each named quality issue; each ends in a CHECK."""

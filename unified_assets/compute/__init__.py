@@ -1,0 +1,1 @@
+"""Where pure functions run and who grants cores, memory and GPUs."""

@@ -1,0 +1,75 @@
+"""What a decoded file looks like in memory, one value type per modality."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedImage:
+    """pixels: (height, width, 3) uint8 RGB, upright (EXIF applied), alpha laid over white, at most a stated number of pixels."""
+
+    pixels: np.ndarray
+    original_width: int
+    original_height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedAudio:
+    """samples: (frames, channels) float32 in [-1, 1]."""
+
+    samples: np.ndarray
+    sample_rate_hz: int
+    cut: bool = False  # longer than the stated limit, the rest was left out
+
+    @property
+    def mono(self) -> np.ndarray:
+        """(frames,) float32, the mean of the channels."""
+        return self.samples.mean(axis=1) if self.samples.shape[1] > 1 else self.samples[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedText:
+    """The whole text, decoded; `confident` is False where the encoding was a guess."""
+
+    text: str
+    encoding: str
+    confident: bool = True
+    cut: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """image: (height, width, 3) uint8, longest side 512, rendered (pdf) or drawn from the layout boxes (Office); text: its text layer."""
+
+    image: np.ndarray | None
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedDocument:
+    """At most a stated number of pages; pictures: embedded raster images (height, width, 3) uint8, each at least 32 px."""
+
+    pages: tuple[Page, ...]
+    pictures: tuple[np.ndarray, ...] = ()
+    title: str = ""
+    total_pages: int = 0
+
+    @property
+    def text(self) -> str:
+        """The text of all decoded pages."""
+        return "\n".join(page.text for page in self.pages if page.text).strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedVideo:
+    """frames: (n, height, width, 3) uint8, evenly spread over the clip, longest side at most 320; sound may be absent."""
+
+    frames: np.ndarray
+    times_s: np.ndarray = field(repr=False)
+    fps: float
+    duration_s: float
+    sound: DecodedAudio | None = None
+
+
+Decoded = DecodedImage | DecodedAudio | DecodedText | DecodedDocument | DecodedVideo

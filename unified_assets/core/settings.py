@@ -1,0 +1,41 @@
+"""Typed settings; the only reader of the environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are. Every field is also an environment variable `UNIFIED_ASSETS_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="UNIFIED_ASSETS_", frozen=True, extra="ignore")
+
+    raw: Path = Field(Path("data/raw"), description="Root of the raw files. Never written to.")
+    state: Path = Field(Path("data/state"), description="Everything that is generated from the raw files.")
+    config: Path | None = Field(None, description="A `unified.yaml` outside the raw root; default `<raw>/unified.yaml` where it exists.")
+    workers: int | None = Field(None, ge=1, description="Worker processes of the data stages; default: the cores this process may use.")
+    file_timeout_s: float = Field(30.0, gt=0, description="Seconds one file may take to probe or decode before it is given up.")
+    file_memory_mib: int = Field(2048, ge=256, description="Address space one decoding worker may add, in MiB.")
+    disk_floor_gib: float = Field(1.0, ge=0, description="Below this free space no lease is granted until space is back, in GiB.")
+    mlflow_tracking_uri: str | None = Field(None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
+
+    def absolute(self) -> "Settings":
+        """The same settings with `raw`, `state` and `config` as absolute paths."""
+        return self.model_copy(
+            update={
+                "raw": self.raw.absolute(),
+                "state": self.state.absolute(),
+                "config": None if self.config is None else self.config.absolute(),
+            }
+        )
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow tracking URI in force."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state.absolute() / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the embedded Dagster instance."""
+        return self.state.absolute() / "dagster"

@@ -1,0 +1,1 @@
+"""Examples in; frozen, memory-mapped tensors out."""

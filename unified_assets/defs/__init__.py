@@ -1,0 +1,1 @@
+"""The only Dagster code: assets, checks, resources, jobs, sensors, partitions, preload."""

@@ -1,0 +1,1 @@
+"""Hostile files opened safely, told by content, decoded through their modality."""

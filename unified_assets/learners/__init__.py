@@ -1,0 +1,1 @@
+"""What models are made of: features, encoders, text and media networks, symbolic engines, baselines."""

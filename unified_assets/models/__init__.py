@@ -1,0 +1,1 @@
+"""One file for each model; each ends in a MODEL."""

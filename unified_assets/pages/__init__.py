@@ -1,0 +1,1 @@
+"""Self-contained HTML: escaping, thumbnails, plots, tables."""

@@ -1,0 +1,1 @@
+"""The named ways to train, as YAML beside this file."""

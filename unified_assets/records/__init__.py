@@ -1,0 +1,1 @@
+"""Structured text in; flat records and the roles of their fields out."""

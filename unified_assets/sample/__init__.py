@@ -1,0 +1,1 @@
+"""Writes a small mixed lake with known truth and planted faults."""

@@ -1,0 +1,1 @@
+"""Tables and folders published once and atomically."""

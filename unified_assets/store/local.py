@@ -1,0 +1,193 @@
+"""A name and a function that writes a folder in; a version published whole and at once out.
+
+A *bundle* is a set of tables that are published together. `<state>/versions/<bundle>/<version>/<table>/part-*.parquet` holds
+the data; `<state>/versions/<bundle>/current` is a symbolic link that one rename swings to the new version; and
+`<state>/<table>` is a link through it, so that `<state>/<table>/**/*.parquet` always reads one whole version.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from unified_assets.core import tables
+from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere, UnifiedAssetsError
+
+BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "catalog": ("catalog",),
+        "quality": ("quality_report",),
+        "allocation": ("allocation", "tasks", "examples", "splits"),
+    }
+)
+SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
+    {
+        "catalog": tables.CATALOG,
+        "quality_report": tables.QUALITY_REPORT,
+        "tasks": tables.TASKS,
+        "examples": tables.EXAMPLES,
+        "splits": tables.SPLIT_MEMORY,
+        "allocation": tables.ALLOCATION,
+    }
+)
+KEPT_VERSIONS = 2
+
+
+class StateNotWritable(UnifiedAssetsError):
+    """The state folder cannot be written: no permission, or no space."""
+
+    def __init__(self, *, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"cannot write {path}: {problem}. What was published before is untouched. Free space or fix its permissions, then run again.")
+
+
+class Store:
+    """The state folder of one lake."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state.absolute()
+
+    def bind(self, raw: Path) -> None:
+        """Tie this state to its raw root on first use; raises StateBelongsElsewhere for another root later."""
+        raw = raw.absolute()
+        record = self.state / "lake.json"
+        if record.is_file():
+            recorded = Path(json.loads(record.read_text(encoding="utf-8"))["raw"])
+            if recorded != raw:
+                raise StateBelongsElsewhere(state=self.state, recorded=recorded, given=raw)
+            return
+        with _writing(self.state):
+            self.state.mkdir(parents=True, exist_ok=True)
+            write_text(record, json.dumps({"raw": str(raw), "layout": 1}) + "\n")
+
+    def current(self, bundle: str) -> Path | None:
+        """The folder of the version in force, resolved now: it stays readable while a newer one is published."""
+        link = self.state / "versions" / bundle / "current"
+        return link.resolve() if link.is_symlink() else None
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A whole table; empty, with the right columns, where nothing was published yet."""
+        bundle = next(bundle for bundle, names in BUNDLES.items() if name in names)
+        version = self.current(bundle)
+        return pl.DataFrame(schema=dict(SCHEMAS[name])) if version is None else read_table(version / name, name)
+
+    def publish(self, bundle: str, write: Callable[[Path], None]) -> Path:
+        """Call `write` with an empty folder, then make what it wrote the version in force. Returns that version's folder."""
+        home = self.state / "versions" / bundle
+        with _writing(home):
+            home.mkdir(parents=True, exist_ok=True)
+            with self.lock(f"publish-{bundle.replace('/', '-')}"):
+                _remove_leftovers(home)
+                attempt = home / f".tmp-{os.getpid()}-{time.time_ns()}"
+                attempt.mkdir()
+                try:
+                    write(attempt)
+                    for path in attempt.rglob("*"):
+                        if path.is_file():
+                            _sync(path)
+                    version = home / f"v{time.time_ns():020d}"
+                    attempt.rename(version)
+                except BaseException:
+                    shutil.rmtree(attempt, ignore_errors=True)
+                    raise
+                _swing(home / "current", Path(version.name))
+                _sync(home)
+                for name in BUNDLES.get(bundle, ()):
+                    if not (self.state / name).is_symlink():
+                        _swing(self.state / name, Path("versions", bundle, "current", name))
+                self._prune(home)
+        return version
+
+    @contextmanager
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        """Hold the kernel lock of this name (freed when the process dies). `wait=False` raises BlockingIOError if it is held."""
+        folder = self.state / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            yield
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def _prune(home: Path) -> None:
+        versions = sorted(path for path in home.iterdir() if path.name.startswith("v") and path.is_dir())
+        for path in versions[:-KEPT_VERSIONS]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: Mapping[str, pl.DataType] | None = None) -> None:
+    """Write `<folder>/<name>/part-00000.parquet` with the declared schema; the schema version stands in the metadata."""
+    wanted = dict(SCHEMAS[name] if schema is None else schema)
+    target = folder / name
+    target.mkdir(parents=True, exist_ok=True)
+    ordered = frame.select([pl.col(column).cast(dtype) for column, dtype in wanted.items()])
+    ordered.write_parquet(target / "part-00000.parquet", compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
+
+
+def read_table(folder: Path, name: str) -> pl.DataFrame:
+    """Read all parts of a table folder. Raises StaleSchema when another schema version wrote it."""
+    parts = sorted(folder.glob("*.parquet"))
+    if not parts:
+        return pl.DataFrame(schema=dict(SCHEMAS[name]))
+    found = int(pl.read_parquet_metadata(parts[0]).get("unified_assets_schema", "0"))
+    if found != tables.SCHEMA_VERSION:
+        raise StaleSchema(table=name, found=found, expected=tables.SCHEMA_VERSION)
+    return pl.concat([pl.read_parquet(part) for part in parts])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file at once: whoever reads sees the old text or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _writing(path):
+        temporary.write_text(text, encoding="utf-8")
+        _sync(temporary)
+        temporary.replace(path)
+
+
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Replace a parquet file at once."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _writing(path):
+        frame.write_parquet(temporary)
+        _sync(temporary)
+        temporary.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise StateNotWritable(path=path, problem=error.strerror or str(error)) from error
+        raise
+
+
+def _swing(link: Path, target: Path) -> None:
+    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(home: Path) -> None:
+    for path in home.glob(".tmp-*"):  # the lock is held: whoever made them is dead
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Datasets in; trained models out, in rounds, under leases, with checkpoints and exchange."""
