@@ -130,8 +130,9 @@ class Records:
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """A form labels take. `propose` reads a lake view and yields the label spaces it finds; it must not guess wildly:
-    a form that less than a stated share of files agree on is no form.
+    """A form labels take. `propose` reads a lake view and yields the label spaces it finds.
+
+    It must not guess wildly: a form that less than a stated share of the files agree on is no form.
     """
 
     name: str
@@ -180,10 +181,12 @@ class TaskInfo:
     metric: str  # accuracy, exact_match, mean_absolute_error …
 
     def as_dict(self) -> dict[str, Any]:
+        """The JSON object a registered model keeps."""
         return {"task": self.task, "subject": self.subject, "kind": self.kind, "roles": list(self.roles), "classes": list(self.classes), "metric": self.metric}
 
     @staticmethod
     def from_dict(value: Mapping[str, Any]) -> "TaskInfo":
+        """The inverse of `as_dict`."""
         return TaskInfo(
             task=value["task"],
             subject=value["subject"],
@@ -333,10 +336,14 @@ class EventSink(Protocol):
 class SilentSink:
     """An event sink that drops everything; for tests and benchmarks."""
 
-    def log(self, message: str) -> None: ...
+    def log(self, message: str) -> None:
+        """Drop it."""
 
-    def waiting(self, what: str) -> None: ...
+    def waiting(self, what: str) -> None:
+        """Drop it."""
 
-    def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], eta_s: float | None) -> None: ...
+    def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], eta_s: float | None) -> None:
+        """Drop it."""
 
-    def result(self, task: str, values: Mapping[str, Any]) -> None: ...
+    def result(self, task: str, values: Mapping[str, Any]) -> None:
+        """Drop it."""

@@ -138,5 +138,5 @@ class ModelsFailed(TrainingError):
         super().__init__("failed: " + "; ".join(f"{model} ({why})" for model, why in sorted(failed.items())))
 
 
-class YieldStep(Exception):  # noqa: N818 - control flow: a step that steps aside has not erred
+class YieldStep(Exception):
     """A training step waits for peers that have no slot to start in; the orchestrator runs it again later."""
