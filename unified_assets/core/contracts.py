@@ -8,6 +8,7 @@ the name MODALITY, CHECK, ADAPTER or MODEL; an external package offers one by an
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
@@ -281,6 +282,18 @@ class Learner(Protocol):
         """Answers in evaluation mode, without gradient. For unlabelled pairs, `data.info` names the task whose head answers."""
 
 
+DEFAULT_METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "classification": "accuracy",
+        "choice": "accuracy",
+        "pair": "accuracy",
+        "generation": "exact_match",
+        "tagging": "accuracy",
+        "regression": "mean_absolute_error",
+    }
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model: what it takes, what it needs, how it is built, what it is compared with."""
@@ -302,16 +315,6 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
-
-
-DEFAULT_METRICS = {
-    "classification": "accuracy",
-    "choice": "accuracy",
-    "pair": "accuracy",
-    "generation": "exact_match",
-    "tagging": "accuracy",
-    "regression": "mean_absolute_error",
-}
 
 
 # -------------------------------------------------------------------------------------------------- events
