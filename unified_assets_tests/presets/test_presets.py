@@ -1,0 +1,64 @@
+import pytest
+
+from unified_assets.core.contracts import Needs
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.presets import load_preset, preset_names
+
+
+def test_shipped_presets_load_and_carry_their_own_name():
+    assert preset_names() == ("collaborative_training", "quick_start")
+    assert [load_preset(name).name for name in preset_names()] == ["collaborative_training", "quick_start"]
+
+
+def test_collaborative_training_is_what_the_plan_says():
+    preset = load_preset("collaborative_training")
+    assert (preset.epochs, preset.batch_size, preset.checkpoint_interval, preset.target_models, preset.datasets) == (50, 16, 5, "all", "all")
+    assert preset.rounds == 10
+
+
+def test_the_last_round_is_shorter_when_epochs_do_not_divide(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("epochs: 7\ncheckpoint_interval: 3\ntarget_models: [logic_model, math_model]\n")
+    preset = load_preset(path)
+    assert preset.name == "mine"
+    assert [preset.epochs_of(index) for index in range(1, preset.rounds + 1)] == [3, 3, 1]
+    assert preset.models(["math_model", "logic_model", "vision_service"]) == ("logic_model", "math_model")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("epochs: 0\n", "epochs", "greater than or equal to 1"),
+        ("epoch: 5\n", "epoch", "Fields of a preset: batch_size"),
+        ("device: tpu\n", "device", "auto"),
+        ("needs:\n  math_model:\n    memory_gib: -1\n", "needs.math_model.memory_gib", "greater than 0"),
+        ("epochs: 2\ncheckpoint_interval: 5\n", "(all)", "longer than epochs"),
+        ("- 1\n", "(all)", "not a mapping"),
+        ("epochs: [\n", "(file)", "Give a readable YAML file"),
+    ],
+)
+def test_a_bad_preset_is_refused_with_file_field_and_fix(tmp_path, text, field, words):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidSetting) as caught:
+        load_preset(path)
+    assert caught.value.field == field
+    assert caught.value.source == str(path)
+    assert words in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(InvalidSetting, match="collaborative_training, quick_start"):
+        load_preset("nightly")
+
+
+def test_a_model_that_is_not_registered_is_refused():
+    with pytest.raises(InvalidSetting, match="no such model"):
+        load_preset("quick_start").model_copy(update={"target_models": ("vision",)}).models(["vision_service"])
+
+
+def test_needs_of_a_preset_replace_only_the_fields_given(tmp_path):
+    path = tmp_path / "needs.yaml"
+    path.write_text("needs:\n  vision_service:\n    max_cores: 4\n")
+    override = load_preset(path).needs["vision_service"]
+    assert override.applied(Needs(memory_gib=3.0)) == Needs(min_cores=1, max_cores=4, memory_gib=3.0, gpu_memory_gib=2.0)
