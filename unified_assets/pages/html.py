@@ -1,0 +1,131 @@
+"""Values in; one HTML file that needs nothing but itself out.
+
+Whatever is not Markup is escaped, so a file's name or a label can be passed as it is. The page forbids scripts and
+every request (Content-Security-Policy), so even a mistake here could not run or fetch anything.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from unified_assets.pages.markup import Markup, escape, join, show
+from unified_assets.pages.pictures import thumbnail, waveform
+from unified_assets.pages.plots import COLOURS, bars, histogram, lines
+from unified_assets.pages.style import STYLE
+
+__all__ = [
+    "COLOURS",
+    "Markup",
+    "bars",
+    "escape",
+    "facts",
+    "figure",
+    "gallery",
+    "histogram",
+    "join",
+    "lines",
+    "link",
+    "note",
+    "page",
+    "paragraph",
+    "quote",
+    "section",
+    "show",
+    "table",
+    "thumbnail",
+    "tone",
+    "waveform",
+]
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_SAFE_LINK = re.compile(r"(?:https?://|#|\.{0,2}/|[\w.-]+(?:/|$))", re.ASCII)
+
+
+def page(title: str, *sections: object) -> str:
+    """A whole document. Sections made by `section` are listed at its top."""
+    body = join(sections, "\n")
+    found = re.findall(r'<section id="([\w-]+)"><h2>(.*?)</h2>', body)
+    contents = join(Markup(f'<a href="#{anchor}">{heading}</a>') for anchor, heading in found)
+    navigation = f"<nav>{contents}</nav>" if len(found) > 1 else ""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title><style>{STYLE}</style></head>\n'
+        f"<body><h1>{escape(title)}</h1>{navigation}\n{body}\n</body></html>\n"
+    )
+
+
+def section(heading: str, *parts: object) -> Markup:
+    """A part of the page under a heading, with an anchor made of the heading's words."""
+    anchor = re.sub(r"\W+", "-", heading.lower()).strip("-") or "section"
+    return Markup(f'<section id="{anchor}"><h2>{escape(heading)}</h2>\n{join(parts, chr(10))}</section>')
+
+
+def paragraph(*parts: object) -> Markup:
+    """One paragraph of the parts."""
+    return Markup(f"<p>{join(parts)}</p>")
+
+
+def note(text: object, kind: str = "warn") -> Markup:
+    """A set-off remark; `kind` is good, warn or bad."""
+    return Markup(f'<div class="note {escape(kind)}">{escape(text)}</div>')
+
+
+def tone(text: object, kind: str) -> Markup:
+    """Words in the colour of good, warn or bad; the words must say it as well."""
+    return Markup(f'<span class="{escape(kind)}">{escape(text)}</span>')
+
+
+def link(text: object, target: str) -> Markup:
+    """A link to http(s), an anchor or a relative path; any other target leaves plain text."""
+    if not _SAFE_LINK.match(target):
+        return escape(text)
+    return Markup(f'<a href="{escape(target)}" rel="noreferrer">{escape(text)}</a>')
+
+
+def facts(values: Mapping[str, object]) -> Markup:
+    """A row of tiles, each a name over a value."""
+    tiles = join(Markup(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>") for name, value in values.items())
+    return Markup(f'<dl class="facts">{tiles}</dl>')
+
+
+def table(rows: Iterable[Mapping[str, object]], columns: Sequence[str] | Mapping[str, str] | None = None, *, caption: str = "") -> Markup:
+    """A table. `columns` are the keys to show, in order, or key → heading; by default those of the first row.
+
+    Numbers stand right; what was not measured (None) shows as `–`.
+    """
+    listed = list(rows)
+    if columns is None:
+        columns = tuple(listed[0]) if listed else ()
+    headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
+    numeric = {key: _is_numeric([row.get(key) for row in listed]) for key in headings}
+    head = join(Markup(f"<th{_right(numeric[key])}>{escape(heading)}</th>") for key, heading in headings.items())
+    body = join(Markup("<tr>" + join(Markup(f"<td{_right(numeric[key])}>{escape(row.get(key))}</td>") for key in headings) + "</tr>") for row in listed)
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return Markup(f'<div class="scroll"><table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+
+
+def figure(pixels: np.ndarray, caption: object, *, side: int = 160) -> Markup:
+    """A thumbnail with words under it. pixels: (height, width[, 3]) uint8."""
+    tiny = ' class="tiny"' if max(pixels.shape[:2]) < side else ""
+    return Markup(f'<figure><img{tiny} src="{thumbnail(pixels, side)}" alt="" loading="lazy"><figcaption>{escape(caption)}</figcaption></figure>')
+
+
+def quote(text: str, caption: object, *, limit: int = 400) -> Markup:
+    """The beginning of a text with words under it, as large as a thumbnail."""
+    shown = text if len(text) <= limit else text[:limit] + "…"
+    return Markup(f"<figure><blockquote>{escape(shown)}</blockquote><figcaption>{escape(caption)}</figcaption></figure>")
+
+
+def gallery(figures: Iterable[Markup]) -> Markup:
+    """Figures side by side."""
+    return Markup(f'<div class="gallery">{join(figures)}</div>')
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+
+
+def _right(numeric: bool) -> str:
+    return ' class="number"' if numeric else ""
