@@ -59,6 +59,7 @@ class Check:
     good: Callable[[], Decoded]
     bad: Callable[[], Decoded]
     penalty: float = 15.0  # points of 100 a warning costs
+    habitual: bool = False  # where most files of a folder fail it, the folder was made so: not counted against its files
 
 
 # ------------------------------------------------------------------------------------------------ adapters

@@ -1,6 +1,7 @@
 """What a decoded file looks like in memory, one value type per modality."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,13 @@ class DecodedImage:
     pixels: np.ndarray
     original_width: int
     original_height: int
+
+    @cached_property
+    def luminance(self) -> np.ndarray:
+        """(height, width) uint8, ITU-R BT.601 weights in integers of 1/256; computed once."""
+        red, green, blue = np.moveaxis(self.pixels, -1, 0)
+        weighted = red * np.uint16(77) + green * np.uint16(150) + blue * np.uint16(29)
+        return np.asarray(weighted >> np.uint16(8), dtype=np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)

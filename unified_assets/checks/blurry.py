@@ -1,0 +1,53 @@
+"""Images without fine detail: out of focus, shaken or enlarged.
+
+The measure is that of Crété-Roffet et al. (2007), "The blur effect": blur the image once more and see how much of its
+neighbour differences goes away. A sharp image loses most of them, a blurred one hardly any. Contrast does not matter.
+"""
+
+import numpy as np
+
+from unified_assets.core.contracts import Check
+from unified_assets.core.media import Decoded, DecodedImage
+
+SPAN = 9  # pixels of the second blur
+SMALLEST_SIDE = 32  # below it the measure says nothing
+
+
+def _measure(image: Decoded) -> tuple[float, str]:
+    assert isinstance(image, DecodedImage)
+    if min(image.pixels.shape[:2]) < SMALLEST_SIDE:
+        return 0.0, "too small to tell"
+    plane = image.luminance.astype(np.float32)
+    return max(_lost(plane), _lost(plane.T)), "share of the differences between neighbours that a second blur leaves"
+
+
+def _lost(plane: np.ndarray) -> float:
+    sums = np.cumsum(plane, axis=0, dtype=np.float64)
+    blurred = (sums[SPAN:] - sums[:-SPAN]) / SPAN
+    sharp = np.abs(np.diff(plane[SPAN // 2 + 1 : SPAN // 2 + 1 + len(blurred)], axis=0))
+    total = float(sharp.sum())
+    lost = float(np.maximum(sharp - np.abs(np.diff(blurred, axis=0)), 0).sum())
+    return (total - lost) / total if total else 0.0
+
+
+def _squares(width: int) -> DecodedImage:
+    """Random squares of 16 px whose edges are `width` px wide ramps."""
+    plane = np.kron(np.random.default_rng(3).integers(0, 256, (10, 10)), np.ones((16, 16))).astype(np.float64)
+    for axis in (0, 1):
+        plane = np.apply_along_axis(lambda row: np.convolve(np.pad(row, width // 2, mode="edge"), np.ones(width) / width, mode="valid"), axis, plane)
+    pixels = np.repeat(plane[..., None], 3, axis=2).astype(np.uint8)
+    return DecodedImage(pixels=pixels, original_width=pixels.shape[1], original_height=pixels.shape[0])
+
+
+CHECK = Check(
+    name="blurry",
+    modality="image",
+    severity="warn",
+    description="A second blur leaves more than 70 % of the differences between neighbouring pixels: the first had taken the detail already.",
+    unit="share",
+    threshold=0.7,
+    fails=float.__gt__,
+    measure=_measure,
+    good=lambda: _squares(1),
+    bad=lambda: _squares(15),
+)
