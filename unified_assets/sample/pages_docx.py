@@ -1,5 +1,6 @@
 """A page of blocks → a Word file: the paragraphs, tables and pictures in reading order (ECMA-376, zip and XML by hand)."""
 
+from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
 from unified_assets.sample.archive import CORE_TYPE, XML, archive, core_properties, relationships
@@ -26,7 +27,7 @@ def docx(paper: Paper) -> bytes:
     """A Word file of one section with the paper's columns."""
     pictures = [block.jpeg for block in paper.blocks if block.kind == "picture"]
     numbers = iter(range(1, len(pictures) + 1))
-    body = "".join(_block(block, numbers.__next__) for block in paper.blocks)
+    body = "".join(_block(block, numbers) for block in paper.blocks)
     section = f'<w:sectPr><w:pgSz w:w="11906" w:h="16838"/><w:cols w:num="{paper.columns}" w:space="500"/></w:sectPr>'
     document = f"{XML}<w:document {W} {DRAWING}><w:body>{body}{section}</w:body></w:document>"
     types = {"/word/document.xml": f"{WORD}.document.main+xml", "/word/styles.xml": f"{WORD}.styles+xml", "/docProps/core.xml": CORE_TYPE}
@@ -42,7 +43,7 @@ def docx(paper: Paper) -> bytes:
     return archive("word/document.xml", types, parts, media)
 
 
-def _block(block: Block, next_picture) -> str:  # noqa: ANN001 - an iterator's next
+def _block(block: Block, numbers: Iterator[int]) -> str:
     if block.kind == "table":
         return _table(block.rows, block.size_pt)
     if block.kind == "field":
@@ -50,7 +51,7 @@ def _block(block: Block, next_picture) -> str:  # noqa: ANN001 - an iterator's n
     if block.kind == "rule":
         return '<w:p><w:pPr><w:pBdr><w:bottom w:val="single" w:sz="8" w:space="1" w:color="000000"/></w:pBdr></w:pPr></w:p>'
     if block.kind == "picture":
-        return _picture(next_picture(), round(block.width * EMU_WIDTH), round(block.height * EMU_HEIGHT))
+        return _picture(next(numbers), round(block.width * EMU_WIDTH), round(block.height * EMU_HEIGHT))
     style = '<w:pStyle w:val="Heading1"/>' if block.kind == "heading" else ""
     return "".join(_paragraph(line, f'{style}<w:jc w:val="{block.align}"/>', block.size_pt, bold=block.kind == "heading") for line in block.lines)
 

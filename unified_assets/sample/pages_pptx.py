@@ -14,7 +14,7 @@ OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 POWERPOINT = "application/vnd.openxmlformats-officedocument.presentationml"
 EMU_WIDTH, EMU_HEIGHT = 6_858_000, 9_906_000  # A4 upright
 GROUP = '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
-COLOURS = 'bg1="lt1" tx1="dk1" bg2="lt2" tx2="dk2" accent1="accent1" accent2="accent2" accent3="accent3" accent4="accent4" accent5="accent5" accent6="accent6" hlink="hlink" folHlink="folHlink"'
+COLOURS = " ".join([*(f'{name}="{name}"' for name in (*(f"accent{n}" for n in range(1, 7)), "hlink", "folHlink")), 'bg1="lt1" tx1="dk1" bg2="lt2" tx2="dk2"'])
 ALIGN = {"left": "l", "center": "ctr", "right": "r"}
 
 
@@ -25,7 +25,8 @@ def pptx(paper: Paper) -> bytes:
     shapes = "".join(_block(block, index + 2, numbers) for index, block in enumerate(paper.blocks))
     presentation = (
         f'{XML}<p:presentation {NAMES}><p:sldMasterIdLst><p:sldMasterId id="2147483648" r:id="rId1"/></p:sldMasterIdLst><p:sldIdLst>'
-        f'<p:sldId id="256" r:id="rId2"/></p:sldIdLst><p:sldSz cx="{EMU_WIDTH}" cy="{EMU_HEIGHT}"/><p:notesSz cx="{EMU_WIDTH}" cy="{EMU_HEIGHT}"/></p:presentation>'
+        f'<p:sldId id="256" r:id="rId2"/></p:sldIdLst><p:sldSz cx="{EMU_WIDTH}" cy="{EMU_HEIGHT}"/>'
+        f'<p:notesSz cx="{EMU_WIDTH}" cy="{EMU_HEIGHT}"/></p:presentation>'
     )
     master = (
         f"{XML}<p:sldMaster {NAMES}><p:cSld><p:spTree>{GROUP}</p:spTree></p:cSld><p:clrMap {COLOURS}/>"
@@ -123,7 +124,8 @@ def _theme() -> str:
     lines = '<a:ln w="9525"><a:solidFill><a:schemeClr val="phClr"/></a:solidFill></a:ln>' * 3
     effects = "<a:effectStyle><a:effectLst/></a:effectStyle>" * 3
     return (
-        f'{XML}<a:theme xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" name="Plain"><a:themeElements><a:clrScheme name="Plain">{scheme}</a:clrScheme>'
+        f'{XML}<a:theme xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" name="Plain"><a:themeElements>'
+        f'<a:clrScheme name="Plain">{scheme}</a:clrScheme>'
         f'<a:fontScheme name="Plain"><a:majorFont>{font}</a:majorFont><a:minorFont>{font}</a:minorFont></a:fontScheme><a:fmtScheme name="Plain">'
         f"<a:fillStyleLst>{fill}</a:fillStyleLst><a:lnStyleLst>{lines}</a:lnStyleLst><a:effectStyleLst>{effects}</a:effectStyleLst>"
         f"<a:bgFillStyleLst>{fill}</a:bgFillStyleLst></a:fmtScheme></a:themeElements></a:theme>"

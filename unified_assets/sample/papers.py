@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unified_assets.sample import pictures
-from unified_assets.sample.words import FIRST_NAMES, GOODS, LAST_NAMES, STREETS, TOPICS, TOWNS, Words
+from unified_assets.sample.words import GOODS, LAST_NAMES, STREETS, TOPICS, TOWNS, Words
 
 LAYOUTS = ("form", "invoice", "letter", "two_column")
 

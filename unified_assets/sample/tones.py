@@ -32,7 +32,7 @@ def dial(rng: np.random.Generator, value: int) -> np.ndarray:
     noise = rng.normal(0, 10 ** (-rng.uniform(4, 22) / 20), frames)
     hum = rng.uniform(0, 0.2) * np.sin(2 * np.pi * (50 * time + rng.random()))
     mixed = wave * gate + noise + hum
-    return mixed / np.abs(mixed).max() * rng.uniform(0.12, 0.8)
+    return np.asarray(mixed / np.abs(mixed).max() * rng.uniform(0.12, 0.8))
 
 
 def encode(samples: np.ndarray, extension: str, rate_hz: int = RATE_HZ) -> bytes:
