@@ -38,7 +38,7 @@ def discover(kind: str) -> Mapping[str, Any]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _add(found: dict[str, Any], source: str, value: Any, wanted: type, constant: str) -> None:
+def _add(found: dict[str, Any], source: str, value: Any, wanted: Any, constant: str) -> None:
     if not isinstance(value, wanted):
         raise InvalidPlugin(
             plugin=source,
