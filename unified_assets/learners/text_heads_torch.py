@@ -1,0 +1,203 @@
+"""Features of a task → logits: a zero-initialised wide linear branch over tf-idf buckets, a deep branch beside it, a dense one."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
+from unified_assets.learners.symbolic_equations import parse_number, same, written
+from unified_assets.learners.text_features import features
+from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
+from unified_assets.learners.text_plan import bucket_limit, feature_rows
+
+SPARSE_FROM = 400_000  # weights; smaller wide branches are cheaper with dense gradients
+FEATURE_DROPOUT = 0.3
+BRANCH_WEIGHT = 0.3
+IMPOSSIBLE = -1e9
+
+
+class NgramHead(nn.Module):
+    """One task by hashed n-grams and dense features. Classes are outputs; candidates of a choice share one output."""
+
+    hashes: Tensor
+    idf: Tensor
+    mean: Tensor
+    scale: Tensor
+    point: Tensor
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.info = TaskInfo.from_dict(entry["info"])
+        self.method = str(entry["method"])
+        self.by_candidate = self.info.kind in {"choice", "generation"}
+        self.outputs = 1 if self.by_candidate else len(self.info.classes)
+        buckets, dense = int(entry["buckets"]), int(entry["dense"])
+        self.register_buffer("hashes", torch.zeros(buckets, dtype=torch.int64))
+        self.register_buffer("idf", torch.zeros(buckets))
+        self.register_buffer("mean", torch.zeros(dense))
+        self.register_buffer("scale", torch.ones(dense))
+        self.register_buffer("point", torch.zeros(1))  # 1: whole answers are written "5.0" in this data
+        self.sparse = buckets * self.outputs > SPARSE_FROM
+        self.wide = nn.EmbeddingBag(buckets + 1, self.outputs, mode="sum", sparse=self.sparse)
+        nn.init.zeros_(self.wide.weight)
+        self.bias = nn.Parameter(torch.zeros(self.outputs))
+        self.width = 0 if self.by_candidate else (96 if self.outputs > 20 else 32)
+        if self.width:
+            self.bag = nn.EmbeddingBag(buckets + 1, self.width, mode="sum", sparse=True)
+            nn.init.normal_(self.bag.weight, std=1 / math.sqrt(self.width))
+            self.deep = nn.Sequential(nn.LayerNorm(self.width), nn.ReLU(), nn.Dropout(0.4), nn.Linear(self.width, self.outputs))
+        self.dense_wide = nn.Linear(dense, self.outputs, bias=False)
+        nn.init.zeros_(self.dense_wide.weight)
+        self.dense_deep = nn.Sequential(nn.Linear(dense, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
+        self._weighed: WeakKeyDictionary[TaskData, WeighedRows] = WeakKeyDictionary()
+
+    # ------------------------------------------------------------------------------------------ statistics
+
+    def fit_statistics(self, data: TaskData) -> None:
+        """Fill the index, idf and standardisation from the train side."""
+        found, rows = features(data, self.method), feature_rows(data, self.method)
+        hashes, idf = fit_index(found.sparse, rows, limit=bucket_limit(data))
+        self.hashes.copy_(torch.from_numpy(hashes))
+        self.idf.copy_(torch.from_numpy(idf))
+        if len(rows):
+            dense = found.dense[rows]
+            self.mean.copy_(torch.from_numpy(dense.mean(axis=0)))
+            deviation = dense.std(axis=0)
+            self.scale.copy_(torch.from_numpy(np.where(deviation > 1e-6, deviation, 1.0)))
+        if self.info.kind == "generation" and data.target is not None:
+            answers = [str(data.target[row]) for row in data.rows("train")]
+            self.point.fill_(float(sum(answer.endswith(".0") for answer in answers) > 0.5 * len(answers)))
+        self._weighed.clear()
+
+    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
+        super()._load_from_state_dict(*arguments, **named)
+        self._weighed.clear()
+
+    def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
+        """Sparse tables and the rest by optimizers of their own; `rate` 2e-3 is the usual one."""
+        factor = rate / 2e-3
+        tables = {self.wide.weight} | ({self.bag.weight} if self.width else set())
+        rest = [parameter for parameter in self.parameters() if all(parameter is not table for table in tables)]
+        found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=2e-3 * factor, weight_decay=0.05)]
+        if self.sparse:
+            found.append(torch.optim.Adagrad([self.wide.weight], lr=0.3 * factor))
+        else:
+            found.append(torch.optim.AdamW([self.wide.weight], lr=0.03 * factor, weight_decay=0.1))
+        if self.width:
+            found.append(torch.optim.SparseAdam([self.bag.weight], lr=2e-3 * factor))
+        return found
+
+    # ---------------------------------------------------------------------------------------------- logits
+
+    def _branches(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """(wide, deep): (feature rows, outputs) logits of each branch, to be added."""
+        found = features(data, self.method)
+        if data not in self._weighed:
+            self._weighed[data] = weigh(found.sparse, self.hashes.cpu().numpy(), self.idf.cpu().numpy())
+        ids, values, offsets = (torch.from_numpy(part).to(self.bias.device) for part in self._weighed[data].take(rows))
+        if self.training:
+            values = values * (torch.rand_like(values) >= FEATURE_DROPOUT) / (1 - FEATURE_DROPOUT)
+        dense = torch.from_numpy(found.dense[rows]).to(self.bias.device)
+        dense = ((dense - self.mean) / self.scale).clamp(-5, 5)
+        wide = self.wide(ids, offsets, per_sample_weights=values) + self.dense_wide(dense) + self.bias
+        deep = self.dense_deep(dense)
+        if self.width:
+            deep = deep + self.deep(self.bag(ids, offsets, per_sample_weights=values))
+        return wide, deep
+
+    def _scores(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """(wide, deep): (rows, classes or most candidates) logits; places without a candidate are impossible."""
+        if not self.by_candidate:
+            return self._branches(data, rows)
+        starts = features(data, self.method).starts
+        counts = starts[rows + 1] - starts[rows]
+        width = max(int(counts.max(initial=0)), 1)
+        flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
+        place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.bias.device)
+        padded = []
+        for branch in self._branches(data, flat) if len(flat) else (self.bias[:0, None], self.bias[:0, None]):
+            empty = torch.full((len(rows) * width,), IMPOSSIBLE, device=self.bias.device)
+            padded.append(empty.index_copy(0, place, branch[:, 0]).view(len(rows), width))
+        return padded[0], padded[1]
+
+    # ------------------------------------------------------------------------------------------------ loss
+
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
+        """Loss of the sum of the branches, and of each branch alone with a smaller weight."""
+        if self.info.kind == "generation":
+            rows = rows[self._right(data, rows).any(axis=1)]
+            if len(rows) == 0:
+                return self.bias.sum() * 0.0 + self.dense_wide.weight.sum() * 0.0
+        wide, deep = self._scores(data, rows)
+        target = self._target(data, rows, wide, soft_targets)
+        total = _cross_entropy(_add(wide, deep), target)
+        return total + BRANCH_WEIGHT * (_cross_entropy(wide, target) + _cross_entropy(deep, target))
+
+    def _target(self, data: TaskData, rows: np.ndarray, scores: Tensor, soft: Tensor | None) -> Tensor:
+        """(rows, classes or candidates) float32 mask or distribution."""
+        if soft is not None:
+            return soft.to(scores)
+        if self.info.kind == "generation":
+            return torch.from_numpy(self._right(data, rows).astype(np.float32)).to(scores)
+        index = torch.as_tensor(np.asarray(data.target)[rows], dtype=torch.int64, device=scores.device)
+        hard = functional.one_hot(index, scores.shape[1]).to(scores)
+        if self.by_candidate or self.outputs > 20:
+            return hard
+        return hard * 0.9 + 0.1 / self.outputs
+
+    def _right(self, data: TaskData, rows: np.ndarray) -> np.ndarray:
+        """(rows, most candidates) bool: the candidate's value is the answer."""
+        found = features(data, self.method)
+        counts = found.starts[rows + 1] - found.starts[rows]
+        right = np.zeros((len(rows), max(int(counts.max(initial=0)), 1)), bool)
+        for index, row in enumerate(rows):
+            answer = parse_number(str(data.target[row])) if data.target is not None else None
+            if answer is not None and found.values is not None:
+                values = found.values[found.starts[row] : found.starts[row + 1]]
+                right[index, : len(values)] = [same(value, answer) for value in values]
+        return right
+
+    # ------------------------------------------------------------------------------------------ prediction
+
+    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """Answers of these rows; call in evaluation mode."""
+        with torch.no_grad():
+            wide, deep = self._scores(data, rows)
+            log_probs = functional.log_softmax(_add(wide, deep).double(), dim=1).float().cpu().numpy()
+        if self.info.kind == "generation":
+            return self._numbers(data, rows, np.exp(log_probs))
+        best = log_probs.argmax(axis=1)
+        answers = [str(place) for place in best] if self.by_candidate else [self.info.classes[place] for place in best]
+        return Prediction(answers=answers, confidence=np.exp(log_probs.max(axis=1)), log_probs=log_probs)
+
+    def _numbers(self, data: TaskData, rows: np.ndarray, probs: np.ndarray) -> Prediction:
+        """The value with most probability over all equations that give it; an empty answer where a text holds no number."""
+        found = features(data, self.method)
+        answers, confidence = [], np.zeros(len(rows), np.float32)
+        for index, row in enumerate(rows):
+            weights: dict[float, float] = {}
+            assert found.values is not None
+            for value, prob in zip(found.values[found.starts[row] : found.starts[row + 1]], probs[index], strict=False):
+                weights[round(float(value), 6)] = weights.get(round(float(value), 6), 0.0) + float(prob)
+            best = max(weights, key=lambda value: weights[value], default=None)
+            answers.append("" if best is None else written(best, point=bool(self.point.item())))
+            confidence[index] = 0.0 if best is None else min(weights[best], 1.0)
+        return Prediction(answers=answers, confidence=confidence)
+
+
+def _add(wide: Tensor, deep: Tensor) -> Tensor:
+    return torch.clamp(wide + deep, min=IMPOSSIBLE)
+
+
+def _cross_entropy(scores: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy with a distribution; a 0/1 mask with several ones asks for their joint probability."""
+    logs = functional.log_softmax(scores, dim=1)
+    if bool((target.sum(dim=1) > 1.001).any()):
+        return -torch.logsumexp(logs + torch.log(target.clamp(min=1e-12)), dim=1).mean()
+    return -(target * logs.clamp(min=-50)).sum(dim=1).mean()

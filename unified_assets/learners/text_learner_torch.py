@@ -1,0 +1,56 @@
+"""A blueprint of text tasks → the torch module that learns and answers all of them, one head a task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from unified_assets.core.contracts import Prediction, TaskData
+from unified_assets.learners.text_arithmetic_torch import ArithmeticHead
+from unified_assets.learners.text_formula_torch import FormulaHead
+from unified_assets.learners.text_heads_torch import NgramHead
+
+HEADS: Mapping[str, type[nn.Module]] = {"arithmetic": ArithmeticHead, "formula": FormulaHead}
+
+
+class TextLearner(nn.Module):
+    """A `Learner` (see core.contracts) whose heads are found by the name of the task."""
+
+    def __init__(self, blueprint: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.blueprint = dict(blueprint)
+        self.places = {entry["info"]["task"]: place for place, entry in enumerate(blueprint["tasks"])}
+        self.heads = nn.ModuleList(HEADS.get(entry["method"], NgramHead)(entry) for entry in blueprint["tasks"])
+
+    def head(self, data: TaskData) -> Any:
+        """The head that answers this task."""
+        return self.heads[self.places[data.info.task]]
+
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:  # noqa: ARG002 - the contract's signature
+        """Fill every head's buffers from its train side."""
+        for data in tasks:
+            self.head(data).fit_statistics(data)
+
+    def optimizers(self, learning_rate: float) -> list[Any]:
+        """The optimizers of all heads."""
+        return [optimizer for head in self.heads for optimizer in head.optimizers(learning_rate)]
+
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
+        """Scalar loss of these rows of a task."""
+        result: Tensor = self.head(data).loss(data, rows, soft_targets)
+        return result
+
+    def pair_loss(self, pairs: TaskData, rows: np.ndarray) -> None:
+        """Text models take no unlabelled pairs."""
+
+    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """Answers in evaluation mode; the mode is put back afterwards."""
+        head = self.head(data)
+        was_training = head.training
+        head.eval()
+        try:
+            result: Prediction = head.predict(data, rows)
+        finally:
+            head.train(was_training)
+        return result

@@ -1,0 +1,57 @@
+"""Tasks → the JSON blueprint of a text model: which method serves each task, and the sizes of its parts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unified_assets.core.contracts import TaskData
+from unified_assets.learners.text_features import features
+from unified_assets.learners.text_grams import fit_index
+
+MOST_BUCKETS = 120_000
+MOST_WEIGHTS = 12_000_000  # buckets x classes of one wide branch
+
+
+def method_of(data: TaskData) -> str:
+    """The name of the method for a task, by its kind and roles."""
+    roles = set(data.info.roles) | set(data.texts)
+    if data.info.kind == "generation":
+        return "arithmetic" if "expression" in roles else "word_problem"
+    if data.info.kind == "choice":
+        return "choice"
+    if "formula" in roles:
+        return "formula"
+    if "table" in roles:
+        return "columns"
+    if roles & {"premise", "context"} and roles & {"hypothesis"}:
+        return "pair"
+    return "question" if roles & {"context", "premise"} and "question" in roles else "sentence"
+
+
+def plan(tasks: Sequence[TaskData]) -> Mapping[str, Any]:
+    """The blueprint: one entry for each task, in the given order."""
+    return {"tasks": [plan_task(data) for data in tasks]}
+
+
+def plan_task(data: TaskData) -> Mapping[str, Any]:
+    """One task's entry; `buckets` and `dense` are the sizes of the buffers that fit_statistics fills."""
+    method = method_of(data)
+    entry: dict[str, Any] = {"info": data.info.as_dict(), "method": method}
+    if method in {"arithmetic", "formula"}:
+        return entry
+    found = features(data, method)
+    hashes, _ = fit_index(found.sparse, feature_rows(data, method), limit=bucket_limit(data))
+    return entry | {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
+
+
+def bucket_limit(data: TaskData) -> int:
+    """Most buckets of a task: fewer where there are many classes."""
+    return min(MOST_BUCKETS, MOST_WEIGHTS // max(len(data.info.classes), 1))
+
+
+def feature_rows(data: TaskData, method: str) -> Any:
+    """The feature rows (candidates count one each) of the train side."""
+    import numpy as np
+
+    starts = features(data, method).starts
+    spans = [np.arange(starts[row], starts[row + 1]) for row in data.rows("train")]
+    return np.concatenate(spans) if spans else np.zeros(0, np.int64)

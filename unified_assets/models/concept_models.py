@@ -1,0 +1,34 @@
+"""Names, definitions, intents and short texts → their concept, of many classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unified_assets.core.contracts import Learner, ModelSpec, Needs, TaskData
+from unified_assets.learners.baselines_text import score_baseline
+from unified_assets.learners.text_plan import plan
+
+
+def _blueprint(tasks: Sequence[TaskData], pairs: TaskData | None) -> Mapping[str, Any]:  # noqa: ARG001 - the contract's signature
+    return plan(tasks)
+
+
+def _build(blueprint: Mapping[str, Any]) -> Learner:
+    from unified_assets.learners.text_learner_torch import TextLearner
+
+    return TextLearner(blueprint)
+
+
+MODEL = ModelSpec(
+    name="concept_models",
+    version="1",
+    description="Sorts names, definitions, requests and the text of documents into concepts, intents and categories.",
+    modalities=("text",),
+    subjects=frozenset({"concept"}),
+    kinds=frozenset({"classification", "choice", "pair"}),
+    encoders={},
+    derived={"document.text": "text"},
+    needs=Needs(min_cores=1, max_cores=1, memory_gib=2.0, gpu_memory_gib=1.5),
+    blueprint=_blueprint,
+    build=_build,
+    baseline=score_baseline,
+)
