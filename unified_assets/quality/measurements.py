@@ -1,0 +1,92 @@
+"""Contents in; what every check measured on each out. What was measured before is kept, so that a second time costs what changed."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from unified_assets.compute.workers import Outcome, WorkerPool
+from unified_assets.core.settings import Settings
+from unified_assets.quality.measure import Item, Measured, measure_file, versions
+from unified_assets.store.local import read_table
+
+TRANSIENT = frozenset({"timeout", "crash", "out_of_memory"})  # may be the machine's doing: tried again next time
+_REPORTS = 10  # log lines while measuring
+
+MEASURED: dict[str, pl.DataType] = {
+    "path": pl.String(),  # the first path with this content
+    "file_id": pl.String(),
+    "modality": pl.String(),
+    "media_type": pl.String(),
+    "version": pl.String(),  # of the modality's decoder and checks; empty: measure again next time
+    "reason": pl.String(),  # why it could not be measured, else null
+    "detail": pl.String(),
+    "values": pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64(), "detail": pl.String()})),
+    "hash": pl.UInt64(),  # of images
+    "signature": pl.Binary(),
+}
+
+
+def key_of(file_id: str, modality: str, media_type: str) -> str:
+    """What a measurement is kept under."""
+    return f"{file_id} {modality} {media_type}"
+
+
+def known(version_folder: Path | None, versions: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Key → row, of the measurements in a published version that today's decoders and checks would make again."""
+    if version_folder is None or not (version_folder / "measured").is_dir():
+        return {}
+    rows = read_table(version_folder / "measured", "measured").iter_rows(named=True)
+    return {key_of(row["file_id"], row["modality"], row["media_type"]): row for row in rows if row["version"] == versions.get(row["modality"])}
+
+
+def pool_of(settings: Settings, function: Callable[[Item], Any]) -> WorkerPool:
+    """Guarded workers for one function of an Item, as many as the settings or the cores of this process say."""
+    workers = len(os.sched_getaffinity(0)) if settings.workers is None else settings.workers
+    return WorkerPool(function, workers=workers, timeout_s=settings.file_timeout_s, memory_mib=settings.file_memory_mib)
+
+
+def measure_contents(
+    settings: Settings, wanted: pl.DataFrame, kept: Mapping[str, dict[str, Any]], forged: frozenset[str], log: Callable[[str], None]
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Path → row of `measured`, from what is known and from the worker pool; and how many were decoded."""
+    current = versions()
+    table: dict[str, dict[str, Any]] = {}
+    todo: list[tuple[str, Item]] = []
+    for path, file_id, modality, media_type in wanted.select("path", "file_id", "modality", "media_type").iter_rows():
+        row = None if file_id in forged else kept.get(key_of(file_id, modality, media_type))
+        if row is None:
+            todo.append((file_id, Item(path, modality, media_type)))
+        else:
+            table[path] = {**row, "path": path}
+    if not todo:
+        return table, 0
+    log(f"measuring {len(todo):,} files, {len(table):,} are known already")
+    begun = time.monotonic()
+    with pool_of(settings, partial(measure_file, root=settings.raw)) as pool:
+        for done, outcome in enumerate(pool.map([item for _, item in todo]), start=1):
+            file_id, item = todo[outcome.index]
+            table[item.path] = _row(file_id, item, outcome, current[item.modality])
+            if done % max(1, len(todo) // _REPORTS) == 0 and done < len(todo):
+                log(f"measured {done:,} of {len(todo):,} files, {(time.monotonic() - begun) / done * (len(todo) - done):.0f} s to go")
+    return table, len(todo)
+
+
+def _row(file_id: str, item: Item, outcome: Outcome, version: str) -> dict[str, Any]:
+    found = Measured([]) if outcome.reason is not None else outcome.value
+    return {
+        "path": item.path,
+        "file_id": file_id,
+        "modality": item.modality,
+        "media_type": item.media_type,
+        "version": "" if outcome.reason in TRANSIENT else version,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "values": [{"name": name, "value": value, "detail": detail} for name, value, detail in found.values],
+        "hash": found.hash,
+        "signature": found.signature,
+    }
