@@ -35,21 +35,38 @@ def _spoil_pictures(lake: Lake) -> None:
             path, data[: len(data) // 2], modality="image", media_type=pictures.FORMATS[extension], issue="truncated", decision="reject", fault="truncated"
         )
     png = pictures.encode(pictures.digit(rng, 4), "png")
-    lake.add("images/digits/train/4/d902.jpg", png, modality="image", media_type="image/png", label="4", form="class_folders", fault="wrong_extension")
+    lake.add(
+        "images/digits/train/4/d902.jpg",
+        png,
+        modality="image",
+        media_type="image/png",
+        label="4",
+        form="class_folders",
+        issue="wrong_extension",
+        fault="wrong_extension",
+    )
     lake.example("images/digits/train/4/d902.jpg", task="images/digits", subject="image", kind="classification", target="4", split="train")
-    fog = pictures.shape(rng, "circle").resize((160, 160)).filter(ImageFilter.GaussianBlur(9))
+    fog = pictures.shape(rng, "circle").resize((224, 224)).filter(ImageFilter.GaussianBlur(16))
     lake.add(f"{INBOX}/harbour in fog.jpg", pictures.encode(fog, "jpg"), modality="image", media_type="image/jpeg", issue="blurry", fault="blurry")
-    blank = Image.new("RGB", (120, 90), (128, 128, 128))
-    lake.add(f"{INBOX}/scan of the back.png", pictures.encode(blank, "png"), modality="image", media_type="image/png", issue="blank", fault="blank")
-    tiny = pictures.shape(rng, "star").resize((5, 5))
-    lake.add(f"{INBOX}/favicon.png", pictures.encode(tiny, "png"), modality="image", media_type="image/png", issue="too_small", fault="too_small")
+    blank = Image.new("RGB", (120, 90), (236, 233, 228))
+    lake.add(
+        f"{INBOX}/scan of the back.png",
+        pictures.encode(blank, "png"),
+        modality="image",
+        media_type="image/png",
+        issue="blank",
+        decision="reject",
+        fault="blank",
+    )
+    small = pictures.shape(rng, "star").resize((20, 20))
+    lake.add(f"{INBOX}/favicon.png", pictures.encode(small, "png"), modality="image", media_type="image/png", issue="too_small", fault="too_small")
 
 
 def _copy_pictures(lake: Lake) -> None:
     rng = lake.rng("copies")
     source = _first(lake, "images/digits/train/5/")
     extension = source.rpartition(".")[2]
-    _copy(lake, source, f"images/digits/train/5/d903.{extension}", fault="exact_duplicate", label="5", form="class_folders")
+    _copy(lake, source, f"images/digits/train/5/d903.{extension}", issue="duplicate", fault="exact_duplicate", label="5", form="class_folders")
     lake.example(f"images/digits/train/5/d903.{extension}", task="images/digits", subject="image", kind="classification", target="5", split="train")
 
     source = _first(lake, "images/shapes/circle/")
@@ -64,17 +81,27 @@ def _copy_pictures(lake: Lake) -> None:
     data = pictures.encode(pictures.shape(rng, "square"), "png")
     for label in ("square", "triangle"):
         path = f"images/shapes/{label}/s903.png"
-        lake.add(path, data, modality="image", media_type="image/png", fault="contradictory_label", unit="images/shapes/square/s903.png")
+        issue = "duplicate" if label == "triangle" else ""  # the later one of two equal files is the copy
+        lake.add(path, data, modality="image", media_type="image/png", issue=issue, fault="contradictory_label", unit="images/shapes/square/s903.png")
 
 
 def _spoil_sounds(lake: Lake) -> None:
     rng = lake.rng("faulty sounds")
     wav = tones.encode(tones.dial(rng, 2), "wav")
-    lake.add("audio/tones/train/2/t901.mp3", wav, modality="audio", media_type="audio/wav", label="2", form="class_folders", fault="wrong_extension")
+    lake.add(
+        "audio/tones/train/2/t901.mp3",
+        wav,
+        modality="audio",
+        media_type="audio/wav",
+        label="2",
+        form="class_folders",
+        issue="wrong_extension",
+        fault="wrong_extension",
+    )
     lake.example("audio/tones/train/2/t901.mp3", task="audio/tones", subject="audio", kind="classification", target="2", split="train")
     lake.add(f"{INBOX}/broken upload.wav", wav[:30], modality="audio", media_type="audio/wav", status="unreadable", decision="reject", fault="truncated")
     silence = tones.encode(np.zeros(tones.RATE_HZ), "wav")
-    lake.add(f"{INBOX}/quiet room.wav", silence, modality="audio", media_type="audio/wav", issue="silent", fault="silent")
+    lake.add(f"{INBOX}/quiet room.wav", silence, modality="audio", media_type="audio/wav", issue="silent", decision="reject", fault="silent")
     time = np.arange(tones.RATE_HZ) / tones.RATE_HZ
     loud = np.clip(4 * np.sin(2 * np.pi * 330 * time) + rng.normal(0, 0.1, len(time)), -1, 1)
     lake.add(f"{INBOX}/loud hall.wav", tones.encode(loud, "wav"), modality="audio", media_type="audio/wav", issue="clipped", fault="clipped")

@@ -103,7 +103,7 @@ def encode_rows(rows: list[dict[str, str]], format: str) -> tuple[bytes, str]:  
     if format == "csv":
         return _csv(rows), "text/csv"
     if format == "jsonl":
-        return _jsonl(rows), "application/x-ndjson"
+        return _jsonl(rows), "application/jsonl"
     return "".join(f"{row['expression']} = {row['result']}\n" for row in rows).encode(), "text/plain"
 
 
