@@ -1,0 +1,77 @@
+"""Bytes of a text in; the text, its encoding and whether that was certain out."""
+
+import codecs
+import re
+from typing import NamedTuple
+
+from unified_assets.core.errors import UnreadableFile
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark starts with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]")  # GB 2312 level 1 and its punctuation
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL_SHARE = 0.002
+_SURE_HANZI = 8
+
+
+class Encoding(NamedTuple):
+    """A codec's name, the length of its byte order mark, and whether the bytes prove it."""
+
+    name: str
+    mark: int
+    confident: bool
+
+
+def find_encoding(data: bytes, *, whole: bool) -> Encoding | None:
+    """The encoding of a text, or None where the bytes are no text. `whole` is False for the head of a longer file."""
+    for mark, name in _BOMS:
+        if data.startswith(mark) and _decodes(data[len(mark) :], name, whole=whole):
+            return Encoding(name, len(mark), confident=True)
+    if b"\0" in data and (found := _utf16_without_mark(data, whole=whole)):
+        return found
+    if len(_CONTROLS.findall(data)) > _CONTROL_SHARE * len(data):
+        return None
+    if _decodes(data, "utf-8", whole=whole):
+        return Encoding("utf-8", 0, confident=True)
+    return _legacy(data, whole=whole)
+
+
+def decode_text(data: bytes, *, whole: bool = True) -> tuple[str, Encoding]:
+    """The text; a sequence cut at the end is left out. Raises UnreadableFile("not_text") for bytes that are no text."""
+    encoding = find_encoding(data, whole=whole)
+    if encoding is None:
+        raise UnreadableFile("not_text", "control characters throughout")
+    decoder = codecs.getincrementaldecoder(encoding.name)("strict")
+    return decoder.decode(data[encoding.mark :], final=whole), encoding
+
+
+def _decodes(data: bytes, name: str, *, whole: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder(name)("strict").decode(data, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _utf16_without_mark(data: bytes, *, whole: bool) -> Encoding | None:
+    """ASCII text in UTF-16 has a NUL in every second byte."""
+    even, odd = data[0:4096:2], data[1:4096:2]
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros.count(0) > 0.7 * len(zeros) and others.count(0) == 0 and _decodes(data, name, whole=whole):
+            return Encoding(name, 0, confident=False)
+    return None
+
+
+def _legacy(data: bytes, *, whole: bool) -> Encoding:
+    """Chinese text has its high bytes in pairs of common characters; accented Latin letters stand alone among ASCII."""
+    high = sum(len(run) for run in _HIGH.findall(data))
+    hanzi = len(_HANZI.findall(data))
+    if hanzi >= 2 and 2 * hanzi >= 0.9 * high and _decodes(data, "gb18030", whole=whole):
+        return Encoding("gb18030", 0, confident=hanzi >= _SURE_HANZI)
+    return Encoding("cp1252" if _decodes(data, "cp1252", whole=whole) else "latin-1", 0, confident=False)

@@ -1,0 +1,115 @@
+"""Pictures: an image file in; its size, or upright RGB pixels out."""
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unified_assets.core.contracts import Modality
+from unified_assets.core.errors import UnreadableFile
+from unified_assets.core.media import DecodedImage
+
+MAX_PIXELS = 40_000_000  # decoded; a JPEG above it is decoded at a fraction of its size
+MAX_DRAFT_PIXELS = 64 * MAX_PIXELS  # a JPEG decodes at an eighth of each side
+_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/bmp": "BMP", "image/tiff": "TIFF", "image/webp": "WEBP"}
+
+
+def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
+    """Width and height as stored."""
+    with _opened(stream, media_type) as image:
+        return {"width": image.width, "height": image.height}
+
+
+def decode(stream: BinaryIO, media_type: str) -> DecodedImage:
+    """All pixels of the first frame, EXIF orientation applied, transparency laid over white."""
+    with _opened(stream, media_type) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            scale = (MAX_PIXELS / (width * height)) ** 0.5
+            image.draft("RGB", (max(1, int(width * scale)), max(1, int(height * scale))))
+        try:
+            pixels = _rgb(image)
+        except (SyntaxError, ValueError, EOFError, OSError) as error:
+            raise UnreadableFile(_reason(error), str(error)) from error
+    return DecodedImage(pixels=pixels, original_width=width, original_height=height)
+
+
+@contextmanager
+def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
+    """The image with its header read; never one that would decode to more than the bound."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd EXIF and of sizes; the bound below is ours
+        try:
+            image = Image.open(stream, formats=[_FORMATS[media_type]])
+        except UnidentifiedImageError as error:
+            raise UnreadableFile("corrupt_header", str(error)) from error
+        except Image.DecompressionBombError as error:
+            raise UnreadableFile("too_many_pixels", str(error)) from error
+        except (SyntaxError, ValueError, EOFError, OSError, OverflowError, KeyError, TypeError) as error:
+            raise UnreadableFile("corrupt_header", str(error)) from error
+        bound = MAX_DRAFT_PIXELS if image.format == "JPEG" else MAX_PIXELS
+        if image.width * image.height > bound:
+            raise UnreadableFile("too_many_pixels", f"{image.width} x {image.height}")
+        with image:
+            yield image
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    upright: Image.Image = ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):
+        return _stretched(np.asarray(upright, dtype=np.float32))
+    if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
+        layered = upright.convert("RGBA")
+        canvas = Image.new("RGB", layered.size, "white")
+        canvas.paste(layered, mask=layered.getchannel("A"))
+        return np.asarray(canvas)
+    return np.asarray(upright.convert("RGB"))
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """16-bit and float greys over the 8-bit range: 16-bit by its full scale where it is used, else by the values found."""
+    finite = np.nan_to_num(values)
+    low, high = (0.0, 65535.0) if finite.max(initial=0) > 255 and finite.min(initial=0) >= 0 else (float(finite.min(initial=0)), float(finite.max(initial=1)))
+    grey = np.clip((finite - low) * (255 / max(high - low, 1e-9)), 0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).lower()
+    return "truncated" if isinstance(error, EOFError) or "truncated" in text or "end of file" in text or "not enough image data" in text else "corrupt"
+
+
+def _good() -> tuple[bytes, str]:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((48, 32)).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue(), "image/png"
+
+
+def _bad() -> tuple[bytes, str]:
+    return _good()[0][:120], "image/png"
+
+
+MODALITY = Modality(
+    name="image",
+    description="Photographs, drawings and scans as raster images.",
+    media_types=frozenset(_FORMATS),
+    probe=probe,
+    decode=decode,
+    views=("image",),
+    extensions={
+        "jpg": "image/jpeg",
+        "jpeg": "image/jpeg",
+        "png": "image/png",
+        "gif": "image/gif",
+        "bmp": "image/bmp",
+        "tif": "image/tiff",
+        "tiff": "image/tiff",
+        "webp": "image/webp",
+    },
+    good=_good,
+    bad=_bad,
+)

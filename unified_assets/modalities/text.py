@@ -1,0 +1,117 @@
+"""Text: prose, records and markup in; encoding and number of records, or the text out."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from unified_assets.core.contracts import Modality
+from unified_assets.core.media import DecodedText
+from unified_assets.formats.encodings import decode_text
+
+MAX_BYTES = 4 << 20
+MAX_LINE_COUNT_BYTES = 256 << 20
+_DELIMITERS = {"text/csv": ",", "text/tab-separated-values": "\t"}
+
+
+def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
+    """Encoding, and the number of records of a table, of JSON or of JSON lines where counting is cheap."""
+    data, whole = _read(stream)
+    text, encoding = decode_text(data, whole=whole)
+    return {"encoding": encoding.name, "records": _records(text, media_type) if whole else _lines(stream, media_type)}
+
+
+def decode(stream: BinaryIO, media_type: str) -> DecodedText:  # noqa: ARG001 - text is text
+    """The text without its byte order mark, at most 4 MiB of it."""
+    data, whole = _read(stream)
+    text, encoding = decode_text(data, whole=whole)
+    return DecodedText(text=text, encoding=encoding.name, confident=encoding.confident, cut=not whole)
+
+
+def _read(stream: BinaryIO) -> tuple[bytes, bool]:
+    stream.seek(0)
+    data = stream.read(MAX_BYTES + 1)
+    return data[:MAX_BYTES], len(data) <= MAX_BYTES
+
+
+def _records(text: str, media_type: str) -> int | None:
+    try:
+        if media_type in _DELIMITERS:
+            first = text.partition("\n")[0]
+            delimiter = ";" if media_type == "text/csv" and first.count(";") > first.count(",") else _DELIMITERS[media_type]
+            return max(0, sum(1 for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row) - 1)
+        if media_type == "application/jsonl":
+            return sum(1 for line in text.splitlines() if line.strip())
+        return _members(json.loads(text)) if media_type == "application/json" else None
+    except (csv.Error, ValueError, RecursionError):
+        return None
+
+
+def _members(value: object) -> int:
+    """Rows of a list, of the lists of a dict, or the entries of a dict of dicts."""
+    if isinstance(value, list):
+        return len(value)
+    if not isinstance(value, dict) or not value:
+        return 1
+    lists = [inner for inner in value.values() if isinstance(inner, list)]
+    if lists:
+        return sum(map(len, lists))
+    return len(value) if all(isinstance(inner, dict) for inner in value.values()) else 1
+
+
+def _lines(stream: BinaryIO, media_type: str) -> int | None:
+    """Lines of a long JSON lines file; other long files are not counted."""
+    size = stream.seek(0, os.SEEK_END)
+    if media_type != "application/jsonl" or size > MAX_LINE_COUNT_BYTES:
+        return None
+    stream.seek(0)
+    count, last = 0, b"\n"
+    while chunk := stream.read(1 << 20):
+        count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n")
+
+
+def _good() -> tuple[bytes, str]:
+    return "name,colour\napple,red\nplum,violet\n".encode(), "text/csv"
+
+
+def _bad() -> tuple[bytes, str]:
+    return b"name,colour\n" + bytes(range(256)), "text/csv"
+
+
+MODALITY = Modality(
+    name="text",
+    description="Prose, tables, records and markup.",
+    media_types=frozenset(
+        {
+            "text/plain",
+            "text/markdown",
+            "text/csv",
+            "text/tab-separated-values",
+            "application/json",
+            "application/jsonl",
+            "text/xml",
+            "text/html",
+        }
+    ),
+    probe=probe,
+    decode=decode,
+    views=("text",),
+    extensions={
+        "txt": "text/plain",
+        "md": "text/markdown",
+        "markdown": "text/markdown",
+        "csv": "text/csv",
+        "tsv": "text/tab-separated-values",
+        "json": "application/json",
+        "jsonl": "application/jsonl",
+        "ndjson": "application/jsonl",
+        "xml": "text/xml",
+        "html": "text/html",
+        "htm": "text/html",
+    },
+    good=_good,
+    bad=_bad,
+)
