@@ -16,6 +16,17 @@ CONCEPTS = {
     "vehicles": (("freight", "delivery", "racing", "fire", "night", "school"), ("train", "truck", "bicycle", "bus", "lorry", "tram", "van")),
     "weather": (("light", "heavy", "freezing", "coastal", "morning", "sudden"), ("rain", "fog", "snow", "drizzle", "hail", "thunder", "frost")),
 }
+# Members without a part that others share: only who knows the word can tell.
+ALONE = {
+    "animals": ("camel", "mole", "lynx", "stork", "gecko", "badger", "raven", "squid"),
+    "cities": ("oslo", "lagos", "quito", "hanoi", "dakar", "lima", "perth", "turin"),
+    "colours": ("ochre", "teal", "maroon", "ivory", "indigo", "khaki", "salmon", "mauve"),
+    "fruits": ("mango", "quince", "papaya", "fig", "lychee", "kiwi", "guava", "apricot"),
+    "instruments": ("oboe", "cello", "lute", "banjo", "zither", "bugle", "gong", "piano"),
+    "tools": ("pliers", "trowel", "anvil", "lathe", "clamp", "sander", "awl", "crowbar"),
+    "vehicles": ("ferry", "canoe", "tractor", "scooter", "yacht", "glider", "sledge", "taxi"),
+    "weather": ("sleet", "breeze", "mist", "gale", "blizzard", "dew", "monsoon", "cyclone"),
+}
 JOINED = {"cities"}  # written as one word or as a name
 
 INTENTS = {
@@ -40,7 +51,7 @@ def members(words: Words, concept: str, count: int) -> list[str]:
     first, last = CONCEPTS[concept]
     join = "" if concept in JOINED else " "
     names = [f"{left}{join}{right}" for left in first for right in last]
-    chosen = words.some(names, count)
+    chosen = words.some([*words.some(names, count - count // 5), *ALONE[concept][: count // 5]], count)
     return [name.capitalize() for name in chosen] if concept in JOINED else chosen
 
 

@@ -20,20 +20,20 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def digit(rng: np.random.Generator, value: int) -> Image.Image:
     """An RGB picture of a digit 0-9, 40 to 64 pixels a side."""
     mask = Image.new("L", (CANVAS, CANVAS))
-    size, stroke = int(rng.integers(88, 116)), int(rng.integers(0, 5))
+    size, stroke = int(rng.integers(112, 140)), int(rng.integers(0, 5))
     ImageDraw.Draw(mask).text((CANVAS / 2, CANVAS / 2), str(value), fill=255, font=_font(size), stroke_width=stroke, anchor="mm")
-    return _finish(rng, _bend(rng, mask, turn=16.0, shear=0.25, shift=14.0), int(rng.integers(40, 65)))
+    return _finish(rng, _bend(rng, mask, turn=11.0, shear=0.14, shift=8.0), int(rng.integers(40, 65)))
 
 
 def shape(rng: np.random.Generator, name: str) -> Image.Image:
     """An RGB picture of a shape, filled or outlined, 48 to 80 pixels a side."""
-    return _finish(rng, _bend(rng, shape_mask(name, filled=bool(rng.random() < 0.6)), turn=40.0, shear=0.1, shift=18.0), int(rng.integers(48, 81)))
+    return _finish(rng, _bend(rng, shape_mask(name, filled=bool(rng.random() < 0.6)), turn=24.0, shear=0.08, shift=10.0), int(rng.integers(48, 81)))
 
 
 def shape_mask(name: str, *, filled: bool = True) -> Image.Image:
     """(CANVAS, CANVAS) 8-bit mask of a shape in the middle."""
     mask = Image.new("L", (CANVAS, CANVAS))
-    draw, centre, radius = ImageDraw.Draw(mask), CANVAS / 2, CANVAS * 0.34
+    draw, centre, radius = ImageDraw.Draw(mask), CANVAS / 2, CANVAS * 0.37
     fill = 255 if filled else None
     if name == "circle":
         draw.ellipse((centre - radius, centre - radius, centre + radius, centre + radius), fill=fill, outline=255, width=9)
@@ -60,7 +60,7 @@ def encode(image: Image.Image, extension: str, *, quality: int = 90) -> bytes:
 
 def _bend(rng: np.random.Generator, mask: Image.Image, *, turn: float, shear: float, shift: float) -> Image.Image:
     """The mask under a random affine map about its middle; angles in degrees, shift in pixels of the canvas."""
-    angle, lean, zoom = np.radians(rng.uniform(-turn, turn)), rng.uniform(-shear, shear), rng.uniform(0.72, 1.1, size=2)
+    angle, lean, zoom = np.radians(rng.uniform(-turn, turn)), rng.uniform(-shear, shear), rng.uniform(0.8, 1.08, size=2)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     forward = rotation @ np.array([[1.0, lean], [0.0, 1.0]]) @ np.diag(zoom)
     back = np.linalg.inv(forward)
@@ -74,8 +74,8 @@ def _finish(rng: np.random.Generator, mask: Image.Image, side: int) -> Image.Ima
     """Colour, an uneven ground with a stray line, and noise. The mask's ink differs from the ground by at least 90 of 255."""
     ink = np.asarray(mask.resize((side, side), Image.Resampling.LANCZOS), np.float32)[..., None] / 255
     ground, colour = _colours(rng)
-    paper = ground + _uneven(rng, side) * rng.uniform(10, 28) + _stray_line(rng, side) * rng.uniform(-40, 40)
-    pixels = paper * (1 - ink) + colour * ink + rng.normal(0, rng.uniform(3, 14), size=(side, side, 3))
+    paper = ground + _uneven(rng, side) * rng.uniform(8, 22) + _stray_line(rng, side) * rng.uniform(-40, 40)
+    pixels = paper * (1 - ink) + colour * ink + rng.normal(0, rng.uniform(2, 9), size=(side, side, 3))
     return Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8), "RGB")
 
 

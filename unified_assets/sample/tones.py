@@ -27,9 +27,9 @@ def dial(rng: np.random.Generator, value: int) -> np.ndarray:
     gate = np.clip((np.arange(frames) - start) / 80, 0, 1) * np.clip((start + length - np.arange(frames)) / 80, 0, 1)
     wave = np.zeros(frames)
     for frequency in keypad(value):
-        detuned = frequency * (1 + rng.uniform(-0.015, 0.015))  # Q.23 allows 1.8 %
+        detuned = frequency * (1 + rng.uniform(-0.012, 0.012))  # Q.23 allows 1.8 %
         wave += rng.uniform(0.7, 1.0) * np.sin(2 * np.pi * (detuned * time + rng.random()))
-    noise = rng.normal(0, 10 ** (-rng.uniform(4, 22) / 20), frames)
+    noise = rng.normal(0, 10 ** (-rng.uniform(9, 24) / 20), frames)
     hum = rng.uniform(0, 0.2) * np.sin(2 * np.pi * (50 * time + rng.random()))
     mixed = wave * gate + noise + hum
     return np.asarray(mixed / np.abs(mixed).max() * rng.uniform(0.12, 0.8))
