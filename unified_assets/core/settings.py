@@ -11,14 +11,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="UNIFIED_ASSETS_", frozen=True, extra="ignore")
 
-    raw: Path = Field(Path("data/raw"), description="Root of the raw files. Never written to.")
-    state: Path = Field(Path("data/state"), description="Everything that is generated from the raw files.")
-    config: Path | None = Field(None, description="A `unified.yaml` outside the raw root; default `<raw>/unified.yaml` where it exists.")
-    workers: int | None = Field(None, ge=1, description="Worker processes of the data stages; default: the cores this process may use.")
-    file_timeout_s: float = Field(30.0, gt=0, description="Seconds one file may take to probe or decode before it is given up.")
-    file_memory_mib: int = Field(2048, ge=256, description="Address space one decoding worker may add, in MiB.")
-    disk_floor_gib: float = Field(1.0, ge=0, description="Below this free space no lease is granted until space is back, in GiB.")
-    mlflow_tracking_uri: str | None = Field(None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
+    raw: Path = Field(default=Path("data/raw"), description="Root of the raw files. Never written to.")
+    state: Path = Field(default=Path("data/state"), description="Everything that is generated from the raw files.")
+    config: Path | None = Field(default=None, description="A `unified.yaml` outside the raw root; default `<raw>/unified.yaml` where it exists.")
+    workers: int | None = Field(default=None, ge=1, description="Worker processes of the data stages; default: the cores this process may use.")
+    file_timeout_s: float = Field(default=30.0, gt=0, description="Seconds one file may take to probe or decode before it is given up.")
+    file_memory_mib: int = Field(default=2048, ge=256, description="Address space one decoding worker may add, in MiB.")
+    disk_floor_gib: float = Field(default=1.0, ge=0, description="Below this free space no lease is granted until space is back, in GiB.")
+    auto: bool = Field(default=False, description="Whether the sensor for new raw files starts switched on: it refreshes, and trains when enough changed.")
+    mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
 
     def absolute(self) -> "Settings":
         """The same settings with `raw`, `state` and `config` as absolute paths."""

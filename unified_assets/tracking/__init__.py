@@ -1,1 +1,4 @@
-"""MLflow: runs, metrics, registry, champions. Its only importer."""
+"""MLflow runs and registry, the champion rule, and the small mirrors of them that `status` reads without MLflow.
+
+The only importer of mlflow, and that inside functions: importing this package costs nothing.
+"""

@@ -1,0 +1,77 @@
+"""Which folders a run works on: the user's own files, or a sample lake while there are none. Imports no Dagster."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from unified_assets.core.errors import DataError
+from unified_assets.core.settings import Settings
+from unified_assets.tracking import journal
+
+
+class NothingInRaw(DataError):
+    """The raw folder holds no file."""
+
+    def __init__(self, *, raw: Path) -> None:
+        self.raw = raw
+        super().__init__(f"{raw} holds no files. Put some there, name another folder with `--raw`, or try a sample lake with `train --or-sample`.")
+
+
+def has_files(folder: Path) -> bool:
+    """Whether there is any file besides hidden ones, at any depth."""
+    if not folder.is_dir():
+        return False
+    for entry in folder.iterdir():
+        if not entry.name.startswith(".") and (entry.is_file() or (entry.is_dir() and not entry.is_symlink() and has_files(entry))):
+            return True
+    return False
+
+
+def sample_folder(settings: Settings) -> Path:
+    """Where the sample lake of these settings stands: beside the raw folder."""
+    return settings.raw.absolute().parent / "sample"
+
+
+def choose_lake(settings: Settings, *, or_sample: bool, say: Callable[[str], None]) -> Settings:
+    """The settings to run with. Raises NothingInRaw for an empty raw folder, unless a sample is welcome.
+
+    The first run with files of the user's own sets the sample's state aside as `<state>.sample`.
+    """
+    settings = settings.absolute()
+    sample = sample_folder(settings)
+    if has_files(settings.raw):
+        if settings.raw != sample and recorded_raw(settings.state) == sample:
+            aside = _free_name(settings.state)
+            settings.state.rename(aside)
+            say(f"{settings.raw} holds files of your own now: the state of the sample lake is kept as {aside}")
+        return settings
+    if not or_sample:
+        raise NothingInRaw(raw=settings.raw)
+    if not has_files(sample):
+        from unified_assets.sample import write
+
+        say(f"{settings.raw} is empty: writing a sample lake to {sample}, its truth beside it in {sample}.truth")
+        write(sample)
+    else:
+        say(f"{settings.raw} is empty: using the sample lake in {sample}")
+    return settings.model_copy(update={"raw": sample})
+
+
+def recorded_raw(state: Path) -> Path | None:
+    """The raw root a state folder belongs to."""
+    found = journal.read_json(state / "lake.json").get("raw")
+    return None if found is None else Path(found)
+
+
+def of_state(settings: Settings) -> Settings:
+    """The settings with the raw root that the state remembers, where it does and the default root is still empty."""
+    settings = settings.absolute()
+    recorded = recorded_raw(settings.state)
+    if recorded == sample_folder(settings) and not has_files(settings.raw):
+        return settings.model_copy(update={"raw": recorded})
+    return settings
+
+
+def _free_name(state: Path) -> Path:
+    first = state.with_name(f"{state.name}.sample")
+    candidates = (first, *(state.with_name(f"{first.name}.{number}") for number in range(2, 1000)))
+    return next(path for path in candidates if not path.exists())

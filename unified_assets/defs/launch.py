@@ -1,0 +1,153 @@
+"""Runs a job of the lake in this process (its steps in processes of their own), and says how it ended."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob  # what `build_reconstructable_job` returns has no public name
+
+from unified_assets.core import plugins
+from unified_assets.core.errors import DataError
+from unified_assets.core.settings import Settings
+from unified_assets.defs.instance import open_instance
+from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, selection
+from unified_assets.defs.partitions import whole_range
+from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
+from unified_assets.defs.run_lock import training_run
+from unified_assets.defs.run_steps import failed_steps
+from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET_TAG, TRAINING_TAG
+from unified_assets.presets import load_preset, preset_names
+from unified_assets.tracking import journal
+
+
+class NothingToResume(DataError):
+    """No training run of this lake failed or died."""
+
+    def __init__(self) -> None:
+        super().__init__("no training run of this lake failed or was interrupted: there is nothing to resume. Start one with `unified-assets train`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a run ended. `failed`: step → why."""
+
+    run_id: str
+    root: str
+    success: bool
+    seconds: float
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def resolved_job(name: str) -> dg.JobDefinition:
+    """A job of our definitions by its name: what the step processes rebuild."""
+    from unified_assets.definitions import defs
+
+    return defs.resolve_job_def(name)
+
+
+def _reconstructable(name: str) -> ReconstructableJob:
+    return dg.build_reconstructable_job("unified_assets.defs.launch", "resolved_job", reconstructable_args=(name,))
+
+
+def _environment(settings: Settings) -> None:
+    """Step processes and code locations read the settings from the environment."""
+    os.environ["UNIFIED_ASSETS_RAW"], os.environ["UNIFIED_ASSETS_STATE"] = str(settings.raw), str(settings.state)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+
+
+def refresh(settings: Settings) -> Ended:
+    """Run the job `refresh`."""
+    _environment(settings)
+    instance = open_instance(settings)
+    started = time.time()
+    tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
+    result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, raise_on_error=False)
+    return _ended(instance, result.run_id, root=result.run_id, success=result.success, started=started)
+
+
+def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: Callable[[str], None]) -> Ended:
+    """Train with a preset; `models` narrows it to some. Waits while another training run works in this lake."""
+    preset = load_preset(preset_name)
+    if models:
+        preset = preset.model_copy(update={"target_models": tuple(models)})
+    names = preset.models(tuple(plugins.models()))
+    _environment(settings)
+    instance = open_instance(settings)
+    close_dead_runs(instance)
+    job = preset_name if preset_name in preset_names() else preset_names()[0]
+    token = f"cli-{os.getpid()}-{time.time_ns()}"
+    tags = {**whole_range(), PRESET_TAG: _absolute(preset_name), TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+    with training_run(settings.state, token, log=log):
+        return _execute(settings, instance, job, tags, selection(names, training=True), None)
+
+
+def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
+    """Go on with the last training run if it failed or died: its failed steps, from their last round. Raises NothingToResume."""
+    _environment(settings)
+    instance = open_instance(settings)
+    token = f"cli-{os.getpid()}-{time.time_ns()}"
+    with training_run(settings.state, token, log=log):
+        close_dead_runs(instance)
+        last = instance.get_runs(dg.RunsFilter(tags={TRAINING_TAG: "true"}), limit=1)
+        if not last or last[0].status not in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}:
+            raise NothingToResume
+        run = last[0]
+        preset_name = run.tags.get(PRESET_TAG, preset_names()[0])
+        log(f"resuming run {run.root_run_id or run.run_id} with preset {preset_name}")
+        tags = {**whole_range(), PRESET_TAG: preset_name, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
+        return _execute(settings, instance, run.job_name, tags, None, (options, run.root_run_id or run.run_id))
+
+
+def _execute(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    job: str,
+    tags: dict[str, str],
+    assets: list[dg.AssetKey] | None,
+    again: tuple[dg.ReexecutionOptions, str] | None,
+) -> Ended:
+    started = time.time()
+    result = dg.execute_job(
+        _reconstructable(job),
+        instance=instance,
+        tags=tags,
+        asset_selection=assets,
+        reexecution_options=None if again is None else again[0],
+        raise_on_error=False,
+    )
+    root = result.run_id if again is None else again[1]
+    ended = _ended(instance, result.run_id, root=root, success=result.success, started=started)
+    _close(settings, instance, ended)
+    return ended
+
+
+def _close(settings: Settings, instance: dg.DagsterInstance, ended: Ended) -> None:
+    """Write down how the run ended, and render its report if its own asset was skipped."""
+    run_dir = journal.run_folder(settings.state, ended.root)
+    status = "SUCCESS" if ended.success else "FAILURE"
+    journal.note_run(run_dir, status=status, seconds=ended.seconds, ended=time.time(), failed=ended.failed)
+    if not ended.success:
+        note_failed_steps(instance, ended.run_id, settings, root=ended.root)
+        run = instance.get_run_by_id(ended.run_id)
+        if isinstance(run, dg.DagsterRun):
+            finish_failed_run(instance, run, settings)
+
+
+def _ended(instance: dg.DagsterInstance, run_id: str, *, root: str, success: bool, started: float) -> Ended:
+    failed = {} if success else failed_steps(instance, run_id)
+    return Ended(run_id=run_id, root=root, success=success, seconds=time.time() - started, failed=failed)
+
+
+def _absolute(preset_name: str) -> str:
+    return preset_name if preset_name in preset_names() else os.path.abspath(preset_name)  # noqa: PTH100 - a preset's name may be no path at all
+
+
+def _pid_tags() -> dict[str, str]:
+    process = journal.this_process()
+    return {PID_TAG: str(process["pid"]), PID_STARTED_TAG: str(process["pid_started"])}

@@ -1,0 +1,76 @@
+"""A registered version in; the metadata and the checks a person wants to see out."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.tracking.champion import Decision
+from unified_assets.tracking.registry import Registration
+
+COLUMNS = ("task", "kind", "metric", "score", "baseline", "majority", "alone", "train", "test")
+
+
+def metadata(registration: Registration, *, run_dir: Path, mlflow_run: str) -> dict[str, Any]:
+    """Facts of a model trained now."""
+    entry = registration.entry
+    return {
+        "version": registration.version,
+        "champion": registration.decision.champion,
+        "decision": registration.decision.reason,
+        "already_trained": False,
+        "rounds": entry["rounds"],
+        "seconds": entry["seconds"],
+        "dataset_digest": entry["dataset"],
+        "tasks": _table(entry["tasks"]),
+        "mlflow_run": mlflow_run,
+        "report": dg.MetadataValue.path(run_dir / "report.html"),
+        **_mean_score(entry["tasks"]),
+    }
+
+
+def skipped_metadata(why: str, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Facts of a model that was not trained now."""
+    facts: dict[str, Any] = {"already_trained": known is not None, "why": why}
+    return facts if known is None else {**facts, "version": known["version"], "tasks": _table(known["tasks"]), **_mean_score(known["tasks"])}
+
+
+def checks(entry: Mapping[str, Any], decision: Decision | None) -> Iterator[dg.AssetCheckResult]:
+    """Results of the checks of a model's asset."""
+    scores = {task["task"]: task.get("score") for task in entry["tasks"]}
+    bad = sorted(task for task, score in scores.items() if score is None or not math.isfinite(score))
+    yield dg.AssetCheckResult(check_name="finite_metrics", passed=not bad, metadata={"tasks": len(scores), "without_score": bad})
+    losing = sorted(task["task"] for task in entry["tasks"] if task.get("beats_baseline") is False)
+    text = "every task is at least as good as its baseline" if not losing else f"loses to its classical baseline: {', '.join(losing)}"
+    yield dg.AssetCheckResult(
+        check_name="beats_baseline", passed=not losing, severity=dg.AssetCheckSeverity.WARN, description=text, metadata={"tasks": _table(entry["tasks"])}
+    )
+    worse = [f"{one['task']} against {one['reference']}" for one in entry.get("comparisons", []) if one["worse"]]
+    yield dg.AssetCheckResult(
+        check_name="not_worse_than_champion",
+        passed=not worse,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=decision.reason if decision is not None else str(entry.get("decision")),
+    )
+
+
+def skipped_checks(why: str, known: Mapping[str, Any] | None) -> Iterator[dg.AssetCheckResult]:
+    """The checks of the version in force, or of nothing at all."""
+    if known is not None:
+        yield from checks(known, None)
+        return
+    for name in ("finite_metrics", "beats_baseline", "not_worse_than_champion"):
+        yield dg.AssetCheckResult(check_name=name, passed=True, description=f"nothing to check: {why}")
+
+
+def _table(tasks: list[Mapping[str, Any]]) -> Any:
+    records = [dg.TableRecord({name: "–" if task.get(name) is None else task[name] for name in COLUMNS}) for task in tasks]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in COLUMNS])
+    return dg.MetadataValue.table([dg.TableRecord({name: str(value) for name, value in record.data.items()}) for record in records], schema=schema)
+
+
+def _mean_score(tasks: list[Mapping[str, Any]]) -> dict[str, float]:
+    scores = [task["score"] for task in tasks if task.get("score") is not None and task.get("metric") != "mean_absolute_error"]
+    return {"mean_score": sum(scores) / len(scores)} if scores else {}

@@ -1,0 +1,23 @@
+"""The decorator of all our assets: partitioned by modality, several partitions in one run."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.defs.partitions import MODALITY
+
+
+def partitioned_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` on the one set of partitions, with a backfill policy that makes any number of them one run."""
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)  # the policy is in beta, and pinned by our range of Dagster versions
+            asset: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+                partitions_def=MODALITY, backfill_policy=dg.BackfillPolicy.single_run(), **options
+            )
+            return asset(function)
+
+    return decorate

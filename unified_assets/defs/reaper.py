@@ -1,0 +1,46 @@
+"""Runs whose worker process is gone are closed: they would stay STARTED forever, and hold their slots."""
+
+import dagster as dg
+
+from unified_assets.core.settings import Settings
+from unified_assets.defs.run_steps import failed_steps
+from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG, TRAINING_TAG
+from unified_assets.tracking import journal
+
+OPEN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Report every started run whose recorded worker does not live any more as failed. Returns their ids."""
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=OPEN)):
+        pid = run.tags.get(PID_TAG)
+        if pid and not journal.is_alive(pid, run.tags.get(PID_STARTED_TAG)):
+            instance.report_run_failed(run, message=f"The process of this run (pid {pid}) is gone. Re-execute it from failure: it goes on from its last round.")
+            closed.append(run.run_id)
+    return closed
+
+
+def finish_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> bool:
+    """Write down what failed in a training run and render its report from its files. Returns whether there was anything to report."""
+    from unified_assets.reports import write_report
+
+    run_dir = journal.run_folder(settings.state, run.root_run_id or run.run_id)
+    if TRAINING_TAG not in run.tags and not run_dir.is_dir():
+        return False
+    note_failed_steps(instance, run.run_id, settings, root=run.root_run_id or run.run_id)
+    record = journal.read_json(run_dir / "run.json")
+    if record.get("status") not in {"SUCCESS", "FAILURE"}:
+        journal.note_run(run_dir, run_id=record.get("run_id", run.root_run_id or run.run_id), status="FAILURE")
+    write_report(run_dir, state=settings.state)
+    return True
+
+
+def note_failed_steps(instance: dg.DagsterInstance, run_id: str, settings: Settings, *, root: str) -> dict[str, str]:
+    """Write down the failed steps of a run that could not do it themselves (a killed process). Returns step → why."""
+    failed = failed_steps(instance, run_id)
+    run_dir = journal.run_folder(settings.state, root)
+    known = {failure["step"] for failure in journal.failures(run_dir)}
+    for key in sorted(failed.keys() - known):
+        journal.note_failure(run_dir, key, error="StepFailure", message=failed[key])
+    return failed

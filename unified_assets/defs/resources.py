@@ -1,0 +1,78 @@
+"""What ops are given: the lake, the machine's resources, the tracking server. Typed, and visible in the UI."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from unified_assets.core.presets import Preset
+from unified_assets.core.settings import Settings
+from unified_assets.store.local import Store
+
+
+class LakeResource(dg.ConfigurableResource[Any]):
+    """Where the raw files and everything made of them are."""
+
+    raw: str = Field(description="Root of the raw files; never written to.")
+    state: str = Field(description="Everything that is generated from them.")
+    preset: str = Field(
+        default="quick_start", description="Preset of runs that name none, such as those of `Materialize all`: a name, or a path to a YAML file."
+    )
+
+    def settings(self) -> Settings:
+        """The settings in force: those of the environment, with this resource's roots."""
+        return Settings().model_copy(update={"raw": Path(self.raw), "state": Path(self.state)}).absolute()
+
+    def store(self) -> Store:
+        """The state folder."""
+        return Store(Path(self.state))
+
+    def preset_named(self, name: str | None) -> Preset:
+        """A preset by name or path; without one, this resource's."""
+        from unified_assets.presets import load_preset
+
+        return load_preset(self.preset if name is None else name)
+
+
+class ComputeResource(dg.ConfigurableResource[Any]):
+    """What this machine can give. Every training op asks it for memory, then for cores or a GPU round by round."""
+
+    state: str = Field(description="State folder: its disk is the one that must not fill up, and its locks order the leases.")
+
+    def inventory(self) -> Any:
+        """Cores, memory, GPUs and free disk, as this process may use them."""
+        from unified_assets.compute.inventory import detect
+
+        return detect(Path(self.state))
+
+    def broker(self, inventory: Any) -> Any:
+        """Who grants leases to the steps of all runs of this lake."""
+        from unified_assets.compute.inventory import disk_free_gib
+        from unified_assets.compute.leases import LeaseBroker
+
+        state = Path(self.state)
+        return LeaseBroker(state / "locks" / "leases", inventory, disk_floor_gib=Settings().disk_floor_gib, disk_free_gib=lambda: disk_free_gib(state))
+
+
+class MlflowResource(dg.ConfigurableResource[Any]):
+    """The tracking server and registry."""
+
+    tracking_uri: str = Field(description="Default: SQLite under `<state>/mlflow`.")
+    state: str = Field(description="State folder; artifacts of the default server stand under `<state>/mlflow`.")
+
+    def tracker(self) -> Any:
+        """The lake's experiment; made at once if it is not there."""
+        from unified_assets.tracking.experiment import Tracker
+
+        return Tracker(uri=self.tracking_uri, state=Path(self.state))
+
+
+def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[Any]]:
+    """All resources, by the names ops ask for them."""
+    settings = settings.absolute()
+    return {
+        "lake": LakeResource(raw=str(settings.raw), state=str(settings.state)),
+        "compute": ComputeResource(state=str(settings.state)),
+        "mlflow": MlflowResource(tracking_uri=settings.tracking_uri, state=str(settings.state)),
+    }

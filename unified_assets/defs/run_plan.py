@@ -1,0 +1,116 @@
+"""Who trains in a run, by which plan, starting from which champions: decided once, by the first step, for all of them.
+
+What is already trained on these very data with this code and preset does not train again and is not a member.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.core import plugins
+from unified_assets.core.errors import YieldStep
+from unified_assets.core.presets import Preset
+from unified_assets.defs.steps import Step
+from unified_assets.store.local import Store
+from unified_assets.tracking import journal
+
+POLL_S = 0.5
+STALL_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """members: models that train, by name. skipped: model → why not. champions: final folders pinned for the run."""
+
+    members: tuple[str, ...]
+    skipped: Mapping[str, str]
+    identities: Mapping[str, str]
+    champions: Mapping[str, Path | None]
+    datasets: Mapping[str, Path]
+
+
+def models_of_run(here: Step) -> tuple[str, ...]:
+    """The models whose steps this run was asked for, and those of the run it re-executes."""
+    from unified_assets.defs.run_steps import selected_assets
+
+    wanted = selected_assets(here.instance, here.root)
+    return tuple(name for name in plugins.models() if wanted is None or f"model/{name}" in wanted)
+
+
+def run_plan(here: Step, preset: Preset) -> RunPlan:
+    """Read the run's plan, or make it once all datasets of the run are there."""
+    path = here.run_dir / "members.json"
+    if not path.is_file():
+        ready = _wait_for_datasets(here)
+        here.run_dir.mkdir(parents=True, exist_ok=True)
+        with Store(here.settings.state).lock(f"plan-{here.root}"):
+            if not path.is_file():
+                journal.write_json(path, _decide(here, preset, ready))
+    known = journal.read_json(path)
+    return RunPlan(
+        members=tuple(known["members"]),
+        skipped=known["skipped"],
+        identities=known["identities"],
+        champions={model: None if folder is None else Path(folder) for model, folder in known["champions"].items()},
+        datasets={model: Path(folder) for model, folder in known["datasets"].items()},
+    )
+
+
+def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any]:
+    state, specs = here.settings.state, plugins.models()
+    members, skipped, identities, datasets = [], {}, {}, {}
+    for model in ready:
+        record = journal.read_stage(state, f"dataset/{model}")
+        folder = Store(state).current(f"datasets/{model}")
+        content = preset.model_dump(mode="json")
+        identities[model] = journal.identity_of(dataset=record["digest"], version=specs[model].version, preset=content)
+        datasets[model] = str(folder)
+        if journal.version_with_identity(journal.read_mirror(state, model), identities[model]) is not None:
+            skipped[model] = "already trained"
+        elif not record["tasks"]:
+            skipped[model] = "nothing to learn from: no labelled example for it in these files"
+        else:
+            members.append(model)
+    champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
+    pinned = {model: None if folder is None else str(folder) for model, folder in champions.items()}
+    return {"members": members, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets}
+
+
+def _wait_for_datasets(here: Step) -> tuple[str, ...]:
+    """The models of this run whose dataset was built. Yields the step when one of them has no slot to start in."""
+    wanted = models_of_run(here)
+    steps = {f"dataset__{model}": model for model in wanted}
+    deadline = time.monotonic() + STALL_S
+    while True:
+        status = _step_status(here, list(steps))
+        if all(status.get(step) not in {"IN_PROGRESS", "MISSING"} for step in steps):
+            return tuple(model for step, model in steps.items() if status[step] == "SUCCESS")
+        if "IN_PROGRESS" in status.values():
+            deadline = time.monotonic() + STALL_S
+        elif time.monotonic() > deadline:
+            raise YieldStep
+        time.sleep(POLL_S)
+
+
+def _step_status(here: Step, steps: list[str]) -> dict[str, str]:
+    """Step → SUCCESS, FAILURE, SKIPPED, IN_PROGRESS or MISSING. A dataset this run was not asked for counts as it lies there."""
+    from unified_assets.defs.run_steps import selected_assets
+
+    here_selected = selected_assets(here.instance, here.run_id)
+    found = {stats.step_key: stats.status.value if stats.status is not None else "MISSING" for stats in here.instance.get_run_step_stats(here.run_id, steps)}
+    executed = _executed(here)
+    out = {}
+    for step in steps:
+        asked = (here_selected is None or step.replace("__", "/", 1) in here_selected) and (executed is None or step in executed)
+        there = bool(journal.read_stage(here.settings.state, step.replace("__", "/", 1)))
+        out[step] = found.get(step, "MISSING") if asked else ("SUCCESS" if there else "FAILURE")
+    return out
+
+
+def _executed(here: Step) -> set[str] | None:
+    run = here.instance.get_run_by_id(here.run_id)
+    return None if not isinstance(run, dg.DagsterRun) or not run.step_keys_to_execute else set(run.step_keys_to_execute)

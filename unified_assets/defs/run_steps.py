@@ -1,0 +1,26 @@
+"""What a run of the instance was asked for, and how its steps ended."""
+
+import dagster as dg
+
+
+def selected_assets(instance: dg.DagsterInstance, run_id: str) -> set[str] | None:
+    """Keys (`model/vision_service`) a run was asked for; None means all of its job, or that the run is not known."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.asset_selection is None:
+        return None
+    return {"/".join(key.path) for key in run.asset_selection}
+
+
+def failed_steps(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """Asset key of each failed step → the first line of why."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    found = {}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        data = event.step_failure_data
+        failure = data.user_failure_data
+        text = (failure.description if failure is not None else None) or (data.error.message if data.error is not None else "") or "failed"
+        found[event.step_key.replace("__", "/", 1)] = " ".join(text.split())[:500]
+    return found

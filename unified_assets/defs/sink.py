@@ -1,0 +1,60 @@
+"""What training reports → Dagster's log and observations, and MLflow metrics. One event a round, never one a batch."""
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.tracking.experiment import ModelRun
+
+WAIT_LOG_S = 15.0
+
+
+class StepSink:
+    """The event sink of one model's step."""
+
+    def __init__(self, context: dg.AssetExecutionContext, run: ModelRun, *, rounds: int) -> None:
+        self.context, self.run, self.rounds = context, run, rounds
+        self._waiting, self._told = "", 0.0
+
+    def log(self, message: str) -> None:
+        """A line in the step's log."""
+        self.context.log.info(message)
+
+    def waiting(self, what: str) -> None:
+        """Say at once what is waited for, and again every quarter of a minute."""
+        now = time.monotonic()
+        if what != self._waiting or now - self._told >= WAIT_LOG_S:
+            self._waiting, self._told = what, now
+            self.context.log.info("waiting: %s", what)
+
+    def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], eta_s: float | None) -> None:
+        """An observation with the figures of the round, and the same in MLflow."""
+        index = int(row["round"])
+        facts: dict[str, Any] = {"round": f"{index}/{self.rounds}", "mlflow_run": self.run.run_id}
+        facts |= {name: row[name] for name in ("train_loss", "valid_score", "compute_s", "wait_s") if row.get(name) is not None}
+        facts |= {f"valid {task}": score for task, score in scores.items() if score is not None}
+        if eta_s is not None:
+            facts["eta_s"] = round(eta_s, 1)
+        if row.get("peers"):
+            facts["learned_from"] = ", ".join(row["peers"])
+        self.context.log_event(dg.AssetObservation(asset_key=self.context.asset_key, metadata=facts))
+        figures = {name: row.get(name) for name in ("train_loss", "valid_score", "learning_rate", "compute_s", "wait_s", "cpu_s")}
+        self._track({**figures, **{f"valid/{task}": score for task, score in scores.items()}}, index)
+
+    def result(self, task: str, values: Mapping[str, Any]) -> None:
+        """The final figures of a task."""
+        figures = {name: values.get(name) for name in ("score", "majority", "baseline", "alone")}
+        self.context.log.info("%s: %s", task, ", ".join(f"{name} {value}" for name, value in figures.items()))
+        self._track({f"test/{task}/{name}": value for name, value in figures.items()}, self.rounds)
+
+    def _track(self, values: Mapping[str, float | None], step: int) -> None:
+        """Curves are a convenience: a tracking server that is away for a moment must not end a training."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.run.metrics(values, step)
+        except (MlflowException, OSError, sqlite3.Error) as error:
+            self.context.log.warning("MLflow did not take the metrics of step %s: %s", step, error)

@@ -1,0 +1,168 @@
+"""raw_files → catalog → quality_report → allocation: each reads all partitions' inputs once and gives each partition its own version."""
+
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.core import plugins
+from unified_assets.defs.partitioned import partitioned_asset
+from unified_assets.defs.partitions import MODALITY, every, modality_names, same
+from unified_assets.defs.provenance import asset_key, partition_events, read_inputs
+from unified_assets.defs.resources import LakeResource
+from unified_assets.defs.steps import step
+from unified_assets.tracking import fingerprint, journal
+
+CODE_VERSION = "1"
+REJECTED_SHARE_LIMIT = 0.2
+UNREADABLE_SHARE_LIMIT = 0.2
+
+raw_files = dg.AssetSpec(
+    "raw_files", partitions_def=MODALITY, group_name="lake", description="The folder of mixed raw files. Never written to.", kinds={"folder"}
+)
+
+
+def extension_modalities() -> dict[str, str]:
+    """Extension → modality, of all registered modalities."""
+    return {extension: name for name, modality in plugins.modalities().items() for extension in modality.extensions}
+
+
+@partitioned_asset(
+    deps=[same("raw_files")],
+    code_version=CODE_VERSION,
+    group_name="lake",
+    kinds={"parquet"},
+    check_specs=[
+        dg.AssetCheckSpec("every_file_has_a_row", asset="catalog", description="No file of the raw folder is missing in the catalog."),
+        dg.AssetCheckSpec("readable_share", asset="catalog", description="Few files are unreadable or unsupported."),
+    ],
+)
+def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+    """What each raw file is, by its content: one row for every path."""
+    from unified_assets.catalog import scan
+
+    with step(context, lake) as here:
+        prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
+        raw_digest = fingerprint.raw_digest(here.settings.raw)
+        for partition, found in prints.items():
+            facts = {"files": found.files}
+            context.log_event(dg.AssetMaterialization("raw_files", partition=partition, metadata=facts, tags={"dagster/data_version": found.digest}))
+        inputs = read_inputs(context.instance, same=["raw_files"])
+        summary = scan(here.settings, here.log)
+        table = lake.store().table("catalog").select("path", "modality", "status")
+        journal.record_stage(here.settings.state, "catalog", versions=summary.digests, made_from=raw_digest, files=dict(summary.files), seconds=summary.seconds)
+        counts = {"added": summary.added, "changed": summary.changed, "removed": summary.removed, "unchanged": summary.unchanged}
+        unreadable = len(table.filter(table["status"] != "ok")) / max(1, len(table))
+        seen = sum(found.files for found in prints.values())
+        yield dg.MaterializeResult(metadata={"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable})
+        yield from partition_events(
+            "catalog",
+            inputs,
+            code_version=CODE_VERSION,
+            versions=summary.digests,
+            metadata={name: {"files": summary.files.get(name, 0)} for name in modality_names()},
+        )
+        yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) > 0 or seen == 0, metadata={"rows": len(table), "files_seen": seen})
+        yield dg.AssetCheckResult(
+            check_name="readable_share",
+            passed=unreadable <= UNREADABLE_SHARE_LIMIT,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"unreadable_share": unreadable, "limit": UNREADABLE_SHARE_LIMIT},
+        )
+
+
+@partitioned_asset(
+    deps=[same("catalog")],
+    code_version=CODE_VERSION,
+    group_name="lake",
+    kinds={"parquet"},
+    check_specs=[
+        dg.AssetCheckSpec("every_row_is_judged", asset="quality_report", description="One verdict for each catalog row."),
+        dg.AssetCheckSpec("rejected_share", asset="quality_report", description="Few files are rejected."),
+    ],
+)
+def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+    """Whether each file is good enough to learn from: named issues, a score, a decision, duplicates."""
+    from unified_assets.quality import assess
+
+    with step(context, lake) as here:
+        inputs = read_inputs(context.instance, same=["catalog"])
+        made_from = journal.digest_of(journal.read_stage(here.settings.state, "catalog")["versions"])
+        summary = assess(here.settings, here.log)
+        journal.record_stage(here.settings.state, "quality_report", versions=summary.digests, made_from=made_from, seconds=summary.seconds)
+        rows, files = len(lake.store().table("quality_report")), len(lake.store().table("catalog"))
+        page = here.settings.state / "quality_report" / "index.html"
+        facts: dict[str, Any] = {
+            "decisions": dict(summary.decisions),
+            "issues": dict(summary.issues),
+            "page": dg.MetadataValue.path(page),
+            "seconds": summary.seconds,
+        }
+        yield dg.MaterializeResult(metadata={"files": summary.files, "rejected_share": summary.rejected_share, **facts})
+        yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests)
+        yield dg.AssetCheckResult(check_name="every_row_is_judged", passed=rows == files, metadata={"verdicts": rows, "catalog_rows": files})
+        yield dg.AssetCheckResult(
+            check_name="rejected_share",
+            passed=summary.rejected_share <= REJECTED_SHARE_LIMIT,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rejected_share": summary.rejected_share, "limit": REJECTED_SHARE_LIMIT},
+        )
+
+
+@partitioned_asset(
+    deps=[every("catalog"), same("quality_report")],
+    code_version=CODE_VERSION,
+    group_name="lake",
+    kinds={"parquet"},
+    check_specs=[
+        dg.AssetCheckSpec("ledger_complete", asset="allocation", description="Exactly one row for every file and registered model."),
+        dg.AssetCheckSpec("no_leakage", asset="allocation", description="No group of examples stands on two sides, across all models."),
+    ],
+)
+def allocation(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+    """Who learns what from which file: tasks, examples, splits, and the ledger of file x model."""
+    from unified_assets.allocation import allocate
+
+    with step(context, lake) as here:
+        inputs = read_inputs(context.instance, same=["quality_report"], every=["catalog"])
+        made_from = journal.digest_of([journal.read_stage(here.settings.state, stage)["versions"] for stage in ("catalog", "quality_report")])
+        summary = allocate(here.settings, here.log)
+        journal.record_stage(
+            here.settings.state,
+            "allocation",
+            versions=summary.digests,
+            made_from=made_from,
+            model_digests=dict(summary.model_digests),
+            seconds=summary.seconds,
+        )
+        shown = [{name: value if isinstance(value, str | int) else str(value) for name, value in task.items()} for task in summary.tasks]
+        tasks = dg.MetadataValue.table([dg.TableRecord(task) for task in shown]) if shown else dg.MetadataValue.text("no labelled task found")
+        yield dg.MaterializeResult(
+            metadata={"files": summary.files, "tasks": tasks, "use": {name: dict(use) for name, use in summary.use.items()}, "seconds": summary.seconds}
+        )
+        yield from partition_events("allocation", inputs, code_version=CODE_VERSION, versions=summary.digests)
+        yield _ledger_complete(lake)
+        yield _no_leakage(lake)
+
+
+def _ledger_complete(lake: LakeResource) -> dg.AssetCheckResult:
+    ledger = lake.store().table("allocation").select("path", "model")
+    files, models = len(lake.store().table("catalog")), len(plugins.models())
+    passed = len(ledger) == files * models == ledger.n_unique()
+    return dg.AssetCheckResult(check_name="ledger_complete", passed=passed, metadata={"rows": len(ledger), "files": files, "models": models})
+
+
+def _no_leakage(lake: LakeResource) -> dg.AssetCheckResult:
+    import polars as pl
+
+    examples = lake.store().table("examples")
+    sides = examples.filter(pl.col("group").is_not_null()).group_by("group").agg(pl.col("split").n_unique().alias("sides"))
+    leaking = sides.filter(pl.col("sides") > 1)["group"].sort().to_list()
+    return dg.AssetCheckResult(check_name="no_leakage", passed=not leaking, metadata={"groups": len(sides), "on_two_sides": len(leaking), "first": leaking[:5]})
+
+
+def stage_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of this file, in order."""
+    return [raw_files, catalog, quality_report, allocation]
+
+
+KEYS = [asset_key(name) for name in ("catalog", "quality_report", "allocation")]

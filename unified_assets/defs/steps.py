@@ -1,0 +1,92 @@
+"""What the steps share: who runs, in which run folder, with which preset, and how a failure is written down."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.core.errors import UnifiedAssetsError, YieldStep
+from unified_assets.defs.resources import LakeResource
+from unified_assets.defs.watchdog import ancestors, watch_ancestors
+from unified_assets.tracking import journal
+
+PRESET_TAG = "unified_assets/preset"
+LOCK_TAG = "unified_assets/lock"
+TRAINING_TAG = "unified_assets/training"
+PID_TAG = "unified_assets/pid"
+PID_STARTED_TAG = "unified_assets/pid_started"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one run. `root` names the run folder, also when the run is a re-execution."""
+
+    key: str
+    run_id: str
+    root: str
+    preset: str | None
+    lock: str
+    run_dir: Path
+    settings: Any
+    instance: dg.DagsterInstance
+    log: Callable[[str], None]
+
+
+@contextmanager
+def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step]:
+    """A step's surroundings. Errors raised on purpose fail it at once, without retries; a killed process is retried."""
+    watch_ancestors()
+    run = context.run
+    settings = lake.settings()
+    root = run.root_run_id or run.run_id
+    here = Step(
+        key="/".join(context.asset_key.path),
+        run_id=run.run_id,
+        root=root,
+        preset=run.tags.get(PRESET_TAG),
+        lock=run.tags.get(LOCK_TAG, root),
+        run_dir=journal.run_folder(settings.state, root),
+        settings=settings,
+        instance=context.instance,
+        log=context.log.info,
+    )
+    worker = _note_worker(here, run)
+    if TRAINING_TAG in run.tags or here.key.startswith("model/"):
+        _note_run(here, lake, worker)
+    try:
+        yield here
+    except YieldStep as pause:
+        raise dg.RetryRequested(max_retries=100, seconds_to_wait=0) from pause
+    except (dg.RetryRequested, GeneratorExit):
+        raise
+    except Exception as error:
+        if here.run_dir.is_dir():
+            journal.note_failure(here.run_dir, here.key, error=type(error).__name__, message=str(error))
+        if isinstance(error, UnifiedAssetsError):
+            raise dg.Failure(description=str(error), metadata={"error": type(error).__name__}, allow_retries=False) from error
+        raise
+
+
+def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:
+    """Tag the run with its worker's process, by which a run whose worker died is found and closed."""
+    import multiprocessing
+    import os
+
+    if PID_TAG in run.tags:
+        return {"pid": run.tags[PID_TAG], "pid_started": run.tags.get(PID_STARTED_TAG)}
+    worker = ancestors()[1] if multiprocessing.parent_process() is not None else os.getpid()
+    process = journal.this_process(worker)
+    here.instance.add_run_tags(run.run_id, {PID_TAG: str(process["pid"]), PID_STARTED_TAG: str(process["pid_started"] or "")})
+    return process
+
+
+def _note_run(here: Step, lake: LakeResource, worker: dict[str, Any]) -> None:
+    """The first step of a training run, or of its re-execution, writes that it has started."""
+    known = journal.read_json(here.run_dir / "run.json")
+    if known.get("attempt") != here.run_id:
+        facts = {"run_id": here.root, "attempt": here.run_id, "preset": lake.preset_named(here.preset).name, "status": "STARTED", "failed": {}}
+        journal.note_run(here.run_dir, started=known.get("started", time.time()), attempt_started=time.time(), **facts, **worker)

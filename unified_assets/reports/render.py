@@ -1,0 +1,158 @@
+"""The tables of a run → one self-contained page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from unified_assets.pages.html import facts, note, page, paragraph, section, table
+from unified_assets.pages.markup import Markup
+from unified_assets.pages.plots import lines
+from unified_assets.reports.collect import RunFiles
+from unified_assets.reports.gantt import gantt
+
+TASKS = {
+    "model": "model",
+    "task": "task",
+    "kind": "kind",
+    "train": "train",
+    "test": "test",
+    "metric": "metric",
+    "majority": "majority",
+    "baseline": "baseline",
+    "score": "score",
+    "difference": "score − baseline",
+    "alone": "alone",
+    "shared": "together − alone",
+    "verdict": "verdict",
+}
+
+
+def render(files: RunFiles, *, name: str) -> str:
+    """The page."""
+    return page(
+        f"Training run {name[:8]}",
+        _overview(files, name),
+        section("Failures", *_failures(files)),
+        section("Tasks", _intro(), *_tasks(files)),
+        section("Versions", *_versions(files)),
+        section("Progress", *_curves(files)),
+        section("Who computed when", gantt(files.leases)),
+        section("Exchange", *_exchange(files)),
+        section("Cost", table(_costs(files)) if not files.rounds.is_empty() else paragraph("no round was trained")),
+    )
+
+
+def _overview(files: RunFiles, name: str) -> Markup:
+    run = files.run
+    tiles = {
+        "run": name,
+        "preset": run.get("preset"),
+        "status": run.get("status"),
+        "seconds": run.get("seconds"),
+        "trained": len(files.registered),
+        "already trained": len(files.kept),
+        "failed": len(files.failures),
+        "cores": files.plan.get("cores"),
+    }
+    return facts(tiles)
+
+
+def _intro() -> Markup:
+    return paragraph(
+        "Scores are on the test side of each task. Majority: always answering the commonest class. "
+        "Baseline: a classical method, learned and scored on the same split. "
+        "Alone: the same model trained without exchange, where that was measured."
+    )
+
+
+def _entries(files: RunFiles) -> dict[str, Mapping[str, Any]]:
+    """Model → its tasks: registered in this run, or in force already, or trained and not yet registered."""
+    return {**files.results, **files.kept, **files.registered}
+
+
+def _tasks(files: RunFiles) -> list[Markup]:
+    rows = [_task_row(model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", [])]
+    losing = [f"{row['model']} / {row['task']}" for row in rows if row["verdict"] == "below its baseline"]
+    out = [note(f"Below their classical baseline: {', '.join(losing)}", "warn")] if losing else []
+    return [*out, table(rows, TASKS) if rows else paragraph("no task was scored")]
+
+
+def _task_row(model: str, task: Mapping[str, Any]) -> dict[str, object]:
+    score, baseline, alone = task.get("score"), task.get("baseline"), task.get("alone")
+    beats = task.get("beats_baseline")
+    verdict = "not measured" if beats is None else ("at or above its baseline" if beats else "below its baseline")
+    return {
+        **{key: task.get(key) for key in TASKS},
+        "model": model,
+        "difference": None if score is None or baseline is None else score - baseline,
+        "shared": None if score is None or alone is None else score - alone,
+        "verdict": verdict,
+    }
+
+
+def _versions(files: RunFiles) -> list[Markup]:
+    rows = []
+    for model in sorted({*files.registered, *files.kept, *files.members.get("skipped", {}), *files.members.get("members", [])}):
+        entry = files.registered.get(model) or files.kept.get(model) or {}
+        rows.append(
+            {
+                "model": model,
+                "version": entry.get("version"),
+                "champion": "yes" if entry.get("champion") else "no",
+                "in this run": "trained" if model in files.registered else files.members.get("skipped", {}).get(model, "not finished"),
+                "decision": entry.get("decision"),
+            }
+        )
+    compared = [
+        {"model": model, **{key: one[key] for key in ("task", "reference", "examples", "won", "lost", "p_value", "challenger", "champion", "worse")}}
+        for model, entry in sorted(files.registered.items())
+        for one in entry.get("comparisons", [])
+    ]
+    return [table(rows) if rows else paragraph("nothing was registered"), *([table(compared, caption="Paired on the same test examples")] if compared else [])]
+
+
+def _failures(files: RunFiles) -> list[Markup]:
+    if not files.failures:
+        return [paragraph("none")]
+    return [
+        note(f"{len(files.failures)} steps failed; the others went on.", "bad"),
+        table(files.failures, {"step": "step", "error": "error", "message": "why"}),
+    ]
+
+
+def _curves(files: RunFiles) -> list[Markup]:
+    if files.rounds.is_empty():
+        return [paragraph("no round was trained")]
+    trained = files.rounds.filter(pl.col("round") >= 1)
+    out = []
+    for column, title in (("train_loss", "Training loss"), ("valid_score", "Validation score, mean over a model's tasks")):
+        series = {
+            str(model): [(float(index), value) for index, value in rows.select("round", column).iter_rows()]
+            for (model,), rows in trained.group_by(["model"], maintain_order=True)
+        }
+        out.append(lines(series, title=title, x_label="round", y_label=column))
+    return out
+
+
+def _exchange(files: RunFiles) -> list[Markup]:
+    learned = [
+        {"model": model, "round": index, "learned from": ", ".join(peers)}
+        for model, index, peers in files.rounds.select("model", "round", "peers").iter_rows()
+        if peers
+    ]
+    out = [table(learned, caption="Whose knowledge was read and trusted")] if learned else [paragraph("No model learned from another one in this run.")]
+    if files.exchange:
+        out.append(table(files.exchange, caption="What was offered, and whether it was trusted"))
+    return out
+
+
+def _costs(files: RunFiles) -> list[dict[str, object]]:
+    rows = files.rounds.group_by("model").agg(
+        pl.col("round").max().alias("rounds"),
+        pl.col("steps").sum(),
+        pl.col("compute_s").sum(),
+        pl.col("wait_s").sum(),
+        pl.col("cpu_s").sum(),
+    )
+    return rows.sort("model").to_dicts()

@@ -1,0 +1,169 @@
+"""A trained model's folder in; a registered version, the champion's or the challenger's alias, and the mirror for `status` out."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from unified_assets.core.contracts import ModelSpec
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.datasets import Dataset
+from unified_assets.store.local import Store
+from unified_assets.tracking import journal
+from unified_assets.tracking.champion import Comparison, Decision, compare, decide
+from unified_assets.tracking.experiment import ModelRun, Tracker
+from unified_assets.tracking.rescoring import rescore, stored_values
+
+_REQUIREMENTS = (
+    "mlflow",
+    "numpy",
+    "polars",
+    "torch",
+    "safetensors",
+    "pillow",
+    "soundfile",
+    "soxr",
+    "pypdfium2",
+    "lxml",
+    "olefile",
+    "xxhash",
+    "pydantic-settings",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A registered version and what was decided about it."""
+
+    model: str
+    version: int
+    decision: Decision
+    entry: Mapping[str, Any]
+
+
+def register(
+    tracker: Tracker,
+    run: ModelRun,
+    *,
+    spec: ModelSpec,
+    dataset: Dataset,
+    folder: Path,
+    results: Mapping[str, Any],
+    identity: str,
+    run_id: str,
+    log: Callable[[str], None] = print,
+) -> Registration:
+    """Register `folder` (weights.safetensors, model.json, results.json) as a version, decide about the champion, write the mirror."""
+    mirror = journal.read_mirror(tracker.state, spec.name)
+    decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
+    version = _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason)
+    entry = {
+        "version": version,
+        "identity": identity,
+        "dataset": dataset.digest,
+        "code_version": spec.version,
+        "folder": str(folder),
+        "run_id": run_id,
+        "mlflow_run": run.run_id,
+        "registered": time.time(),
+        "rounds": results.get("rounds"),
+        "seconds": results.get("seconds"),
+        "tasks": [dict(task) for task in results["tasks"]],
+        "decision": decision.reason,
+        "comparisons": [{**asdict(one), "worse": one.worse} for one in decision.comparisons],
+    }
+    with Store(tracker.state).lock(f"mirror-{spec.name}"):
+        mirror = journal.read_mirror(tracker.state, spec.name)
+        versions = [*mirror.get("versions", []), entry]
+        champion = version if decision.champion else mirror.get("champion")
+        journal.write_json(journal.mirror_path(tracker.state, spec.name), {"model": spec.name, "version": version, "champion": champion, "versions": versions})
+    _set_aliases(tracker, spec.name, version=version, champion=champion)
+    return Registration(model=spec.name, version=version, decision=decision, entry=entry)
+
+
+def set_champion(tracker: Tracker, model: str, version: int) -> None:
+    """Make a registered version the champion by hand: a rollback. Raises InvalidSetting for a version that does not exist."""
+    with Store(tracker.state).lock(f"mirror-{model}"):
+        mirror = journal.read_mirror(tracker.state, model)
+        known = [entry["version"] for entry in mirror.get("versions", [])]
+        if version not in known:
+            fix = f"Registered: {', '.join(map(str, known)) or 'none'}."
+            raise InvalidSetting(source=f"registry of {model}", field="version", value=version, problem="no such version", fix=fix)
+        journal.write_json(journal.mirror_path(tracker.state, model), {**mirror, "champion": version})
+    tracker.client.set_registered_model_alias(model, "champion", str(version))
+
+
+def _decide(mirror: Mapping[str, Any], *, spec: ModelSpec, dataset: Dataset, folder: Path, results: Mapping[str, Any], log: Callable[[str], None]) -> Decision:
+    champion = next((entry for entry in mirror.get("versions", []) if entry["version"] == mirror.get("champion")), None)
+    if champion is None:
+        return Decision(champion=True, reason="first version")
+    mine = {task["task"]: stored_values(folder, task) for task in results["tasks"]}
+    theirs = _champion_values(champion, spec=spec, dataset=dataset, log=log)
+    name = f"the champion (version {champion['version']})"
+    against_champion = [compare(task, name, values, theirs[task]) for task, values in mine.items() if theirs.get(task)]
+    return decide(against_champion, _against_best(mirror, mine))
+
+
+def _champion_values(champion: Mapping[str, Any], *, spec: ModelSpec, dataset: Dataset, log: Callable[[str], None]) -> dict[str, dict[str, float]]:
+    """The champion on today's test examples; on those it was registered with, where it cannot be built any more."""
+    folder = Path(champion["folder"])
+    stored = {task["task"]: stored_values(folder, task) for task in champion["tasks"]}
+    if champion["dataset"] == dataset.digest:
+        return stored
+    try:
+        return {**stored, **rescore(spec, folder, dataset)}
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        log(f"version {champion['version']} cannot be scored again ({type(error).__name__}: {error}); its stored test answers are compared")
+        return stored
+
+
+def _against_best(mirror: Mapping[str, Any], mine: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
+    """Each task against the version that ever scored best in it, on the examples both answered."""
+    found = []
+    for task, values in mine.items():
+        scored = [(entry, one) for entry in mirror["versions"] for one in entry["tasks"] if one["task"] == task and one.get("score") is not None]
+        if scored:
+            lower_is_better = scored[0][1].get("metric") == "mean_absolute_error"
+            entry, one = (min if lower_is_better else max)(scored, key=lambda pair: pair[1]["score"])
+            if entry["version"] != mirror.get("champion"):
+                found.append(compare(task, f"the best ever (version {entry['version']})", values, stored_values(Path(entry["folder"]), one)))
+    return found
+
+
+def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, comment: str) -> int:
+    """Log the model as code with our package and its files, and register that as a version."""
+    import warnings
+
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec
+
+    package = Path(__file__).parents[1]
+    mlflow.set_tracking_uri(tracker.uri)
+    mlflow.set_registry_uri(tracker.uri)
+    # The artifact store, the code copy and the registry are slow and shared: one version at a time.
+    with Store(tracker.state).lock("mlflow-register"), warnings.catch_warnings(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
+        warnings.simplefilter("ignore")
+        info = mlflow.pyfunc.log_model(
+            name=model,
+            python_model=str(package / "tracking" / "served_model.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(package)],
+            pip_requirements=list(_REQUIREMENTS),
+            signature=ModelSignature(params=ParamSchema([ParamSpec("task", "string", "")])),
+        )
+        client = tracker.client
+        try:
+            client.get_registered_model(model)
+        except mlflow.exceptions.MlflowException:
+            client.create_registered_model(model)
+        made = client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment)
+    return int(made.version)
+
+
+def _set_aliases(tracker: Tracker, model: str, *, version: int, champion: int | None) -> None:
+    client = tracker.client
+    client.set_registered_model_alias(model, "challenger", str(version))
+    if champion == version:
+        client.set_registered_model_alias(model, "champion", str(version))

@@ -1,0 +1,32 @@
+"""What MLflow loads as `models:/<model>@champion`: paths, bytes, texts or a table of them in, answers out.
+
+Logged as code (MLflow runs this file when the model is loaded), with our package beside it and weights as safetensors: no pickle.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+
+from unified_assets.inference import load
+from unified_assets.tracking.served_input import items_of
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """One registered version."""
+
+    def load_context(self, context: Any) -> None:
+        """Read weights and blueprint."""
+        self.predictor = load(Path(context.artifacts["model"]))
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - MLflow's signature
+        """One answer an item: a list of dicts for a list, a table for a table. `params={"task": …}` names the task."""
+        answers = self.predictor.predict(items_of(model_input), (params or {}).get("task") or None)
+        if hasattr(model_input, "columns"):
+            import pandas as pd
+
+            return pd.DataFrame(answers, index=model_input.index)
+        return answers
+
+
+mlflow.models.set_model(ServedModel())

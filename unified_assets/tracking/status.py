@@ -1,0 +1,63 @@
+"""The state folder in; what `status --json` prints out. Imports neither Dagster nor MLflow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unified_assets.tracking import fingerprint, journal
+
+TASK_KEYS = ("task", "subject", "kind", "train", "valid", "test", "metric", "score", "majority", "baseline", "baseline_method", "alone", "beats_baseline")
+
+
+def status(state: Path, *, code_versions: Mapping[str, str]) -> dict[str, Any]:
+    """Models with their tasks, files by modality, what is stale, and the training runs. `code_versions`: model → version of its spec."""
+    mirrors = journal.registered(state)
+    return {
+        "models": [_model(name, mirror) for name, mirror in mirrors.items()],
+        "files": journal.read_stage(state, "catalog").get("files", {}),
+        "stale": stale(state, mirrors, code_versions),
+        "runs": [_run(record) for record in journal.runs(state)],
+    }
+
+
+def stale(state: Path, mirrors: Mapping[str, Mapping[str, Any]], code_versions: Mapping[str, str]) -> list[str]:
+    """Asset keys whose direct inputs changed since they were made. A change of the files first makes the catalog stale, and so on down."""
+    lake = journal.read_json(state / "lake.json")
+    found = []
+    catalog, quality, allocation = (journal.read_stage(state, stage) for stage in ("catalog", "quality_report", "allocation"))
+    if catalog and lake and Path(lake["raw"]).is_dir() and fingerprint.raw_digest(Path(lake["raw"])) != catalog["made_from"]:
+        found.append("catalog")
+    if quality and quality["made_from"] != journal.digest_of(catalog["versions"]):
+        found.append("quality_report")
+    if allocation and allocation["made_from"] != journal.digest_of([catalog["versions"], quality["versions"]]):
+        found.append("allocation")
+    for model, wanted in sorted(allocation.get("model_digests", {}).items()):
+        dataset = journal.read_stage(state, f"dataset/{model}")
+        if dataset and dataset["made_from"] != wanted:
+            found.append(f"dataset/{model}")
+        if dataset.get("tasks") and _needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
+            found.append(f"model/{model}")
+    return found
+
+
+def _needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:
+    versions = (mirror or {}).get("versions", [])
+    return not any(entry["dataset"] == dataset and code_version in {None, entry["code_version"]} for entry in versions)
+
+
+def _model(name: str, mirror: Mapping[str, Any]) -> dict[str, Any]:
+    shown = _shown_version(mirror)
+    tasks = [{key: task.get(key) for key in TASK_KEYS} for task in shown.get("tasks", [])]
+    return {"model": name, "version": mirror.get("version"), "champion": mirror.get("champion"), "tasks": tasks}
+
+
+def _shown_version(mirror: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The champion's entry: what a caller of the model gets; the newest where there is none."""
+    versions = {entry["version"]: entry for entry in mirror.get("versions", [])}
+    return versions.get(mirror.get("champion")) or versions.get(mirror.get("version")) or {}
+
+
+def _run(record: Mapping[str, Any]) -> dict[str, Any]:
+    always = {key: record.get(key) for key in ("run_id", "preset", "status", "seconds")}
+    note = {"note": record["note"]} if record.get("note") else {}
+    return {**always, "failed": sorted(record.get("failed") or []), **note}
