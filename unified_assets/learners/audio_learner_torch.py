@@ -1,0 +1,122 @@
+"""Sounds in, classes out: a small residual network on log-mel pictures beside MFCC statistics, logits added."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import Prediction, TaskData
+from unified_assets.learners import audio_augment_torch as augment
+from unified_assets.learners import media_modules_torch as parts
+from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
+from unified_assets.learners.media_blueprints import role_in
+
+BATCH = 256
+STEM = 32
+TIME_BINS = 4
+CENTRED = 0.7  # share of each mel band's mean that is taken out: the channel, but not all of the voice
+VIEWS = 5
+WIDE = MFCC * (PARTS + 3) + 1
+
+
+def sound_features(mel: Tensor, seconds: Tensor) -> Tensor:
+    """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, WIDE): MFCC by time part, deviations, mean, duration."""
+    basis = torch.from_numpy(cosine_basis()).to(mel.device)
+    coefficients = basis @ mel
+    pieces = [part.mean(dim=2) for part in coefficients.tensor_split(PARTS, dim=2)]
+    deviation = coefficients.std(dim=2, unbiased=False)
+    steps = (coefficients[:, :, 1:] - coefficients[:, :, :-1]).std(dim=2, unbiased=False)
+    return torch.cat([*pieces, deviation, steps, coefficients.mean(dim=2), seconds], dim=1)
+
+
+class SoundTrunk(nn.Module):
+    """(batch, 32, 64) log-mel → (batch, widths[-1] · TIME_BINS)."""
+
+    def __init__(self, widths: Sequence[int], keys: Sequence[str]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, STEM, 5, (1, 2), 2, bias=False)
+        self.stem_norm = parts.TaskNorm(STEM, keys)
+        inputs = [STEM, *widths[:-1]]
+        strides: list[int | tuple[int, int]] = [2] * (len(widths) - 1) + [(2, 1)]
+        self.blocks = nn.ModuleList(parts.Residual(a, b, stride, keys) for a, b, stride in zip(inputs, widths, strides, strict=True))
+
+    def forward(self, mel: Tensor, key: str) -> Tensor:
+        """mel: (batch, mels, frames)."""
+        mel = mel - CENTRED * mel.mean(dim=2, keepdim=True)
+        mel = (mel - mel.mean(dim=(1, 2), keepdim=True)) / (mel.std(dim=(1, 2), keepdim=True) + 1e-3)
+        x = mel[:, None].contiguous(memory_format=torch.channels_last)
+        x = torch.relu(self.stem_norm(self.stem(x), key))
+        for block in self.blocks:
+            x = block(x, key)
+        return functional.adaptive_avg_pool2d(x, (1, TIME_BINS)).flatten(1)
+
+
+class AudioLearner(nn.Module):
+    """One trunk, and for each task its norms, its head and its wide branch."""
+
+    def __init__(self, blueprint: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
+        self.keys = {name: parts.task_key(name) for name in self.tasks}
+        self.trunk = SoundTrunk(blueprint["widths"], list(self.keys.values()))
+        pooled = blueprint["widths"][-1] * TIME_BINS
+        self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled, len(task["classes"])) for name, task in self.tasks.items()})
+        self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
+        self.to(memory_format=torch.channels_last)
+
+    def _sound(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        role = role_in(data, task["role"], ("mel", "seconds"))
+        device = self.trunk.stem.weight.device
+        mel, seconds = (torch.from_numpy(np.array(data.gather(role, name, rows))).to(device) for name in ("mel", "seconds"))
+        return mel, seconds
+
+    def _logits(self, key: str, mel: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = functional.dropout(self.trunk(mel, key), 0.3, self.training)
+        return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
+
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part."""
+        for data in tasks:
+            rows = data.rows("train")
+            if len(rows):
+                task = self.tasks[data.info.task]
+                with torch.no_grad():
+                    self.wide[self.keys[data.info.task]].fit(sound_features(*self._sound(data, rows, task)))
+
+    def optimizers(self, learning_rate: float) -> list[Any]:
+        """One AdamW; the wide branches have rates of their own."""
+        rates = {self.keys[name]: task["wide_rate"] for name, task in self.tasks.items()}
+        return [torch.optim.AdamW(parts.parameter_groups(self, learning_rate, rates), lr=learning_rate)]
+
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
+        """Loss of one varied view of each sound."""
+        self.train()
+        task = self.tasks[data.info.task]
+        mel, seconds = self._sound(data, rows, task)
+        with torch.no_grad():
+            mel = augment.varied(mel)
+        if soft_targets is None:
+            target = torch.as_tensor(np.asarray(data.target)[rows], device=mel.device)
+        else:
+            target = parts.soft_target(soft_targets, mel.device)
+        return parts.branch_loss(*self._logits(self.keys[data.info.task], mel, seconds), target)
+
+    def pair_loss(self, _pairs: TaskData, _rows: np.ndarray) -> None:
+        """None: it learns from pairs through its peers' answers only."""
+        return
+
+    @torch.no_grad()
+    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """Mean over a few time scales."""
+        self.eval()
+        task = self.tasks[data.info.task]
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, task), len(task["classes"])))
+
+    def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        mel, seconds = self._sound(data, rows, task)
+        logits = torch.stack([torch.add(*self._logits(self.keys[task["task"]], view, seconds)) for view in augment.views(mel, VIEWS)])
+        return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)

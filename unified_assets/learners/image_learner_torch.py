@@ -1,0 +1,195 @@
+"""Pictures, pages and clips in, classes out: a small residual network beside fixed classical features, logits added."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import Prediction, TaskData
+from unified_assets.learners import image_augment_torch as augment
+from unified_assets.learners import image_features_torch as features
+from unified_assets.learners import media_modules_torch as parts
+from unified_assets.learners.media_blueprints import role_in
+from unified_assets.learners.video_features_torch import clip_features
+
+BATCH = 128
+FEATURES = {"object": features.object_features, "glyph": features.glyph_features, "page": features.page_features}
+ZOOMS = {"object": (1.0, 0.88), "glyph": (1.0,), "page": (1.0,)}
+FIXED_MAPS = 2 * features.ORIENTATIONS + 3
+STEM = 48
+CLOSE_UP = "_close"  # norms of close-ups are apart from those of the frames they were cut from
+
+
+class Trunk(nn.Module):
+    """Pictures and their orientation maps → feature maps at a 32nd of the side."""
+
+    def __init__(self, widths: Sequence[int], keys: Sequence[str]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(STEM, STEM, 3, 1, 1, bias=False)
+        self.stem_norm, self.map_norm = parts.TaskNorm(STEM, keys), parts.TaskNorm(FIXED_MAPS, keys)
+        inputs = [STEM + FIXED_MAPS, *widths[:-1]]
+        self.blocks = nn.ModuleList(parts.Residual(a, b, 2, keys) for a, b in zip(inputs, widths, strict=True))
+
+    def forward(self, pictures: Tensor, maps: Tensor, key: str) -> Tensor:
+        """pictures: (batch, 3, side, side), maps: (batch, 9, side, side) → (batch, widths[-1], side / 32, side / 32)."""
+        half = features.orientation_maps(features.grey(functional.avg_pool2d(pictures, 2)))
+        fixed = torch.cat([functional.avg_pool2d(maps, 4), functional.avg_pool2d(half, 2), functional.avg_pool2d(pictures, 4)], dim=1)
+        learned = torch.relu(self.stem_norm(self.stem(functional.pixel_unshuffle(pictures - 0.5, 4)), key))
+        x = torch.cat([learned, self.map_norm(fixed, key)], dim=1).contiguous(memory_format=torch.channels_last)
+        for block in self.blocks:
+            x = block(x, key)
+        return x
+
+
+class ImageLearner(nn.Module):
+    """One trunk, and for each task its norms, its head and its wide branch."""
+
+    def __init__(self, blueprint: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
+        self.keys = {name: parts.task_key(name) for name in self.tasks}
+        clips = [name for name, task in self.tasks.items() if task["recipe"] == "clip"]
+        widths = blueprint["widths"]
+        self.trunk = Trunk(widths, [*self.keys.values(), *(self.keys[name] + CLOSE_UP for name in clips)])
+        pooled = {name: widths[-1] * (1 if task["recipe"] in {"object", "glyph"} else 2) for name, task in self.tasks.items()}
+        self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled[name], len(task["classes"])) for name, task in self.tasks.items()})
+        self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.trunk.stem.weight.device
+
+    def _gather(self, data: TaskData, role: str, array: str, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(data.gather(role, array, rows))).to(self._device)
+
+    def _pictures(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        role = role_in(data, task["role"], ("pixels", "size"))
+        return augment.to_float(self._gather(data, role, "pixels", rows))
+
+    def _clip(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        role = role_in(data, task["role"], ("pixels", "crops"))
+        frames, crops, spots = (self._gather(data, role, name, rows) for name in ("pixels", "crops", "spots"))
+        return frames, crops, spots
+
+    # ------------------------------------------------------------------------------------ both branches
+
+    def _still_logits(self, task: Mapping[str, Any], pictures: Tensor) -> tuple[Tensor, Tensor]:
+        key = self.keys[task["task"]]
+        with torch.no_grad():
+            maps = features.orientation_maps(features.grey(pictures))
+            fixed = FEATURES[task["recipe"]](pictures, maps)
+        pooled = self._pooled(pictures, maps, key, both=task["recipe"] == "page")
+        return self._head(key, pooled), self.wide[key](fixed)
+
+    def _pooled(self, pictures: Tensor, maps: Tensor, key: str, *, both: bool) -> Tensor:
+        x = self.trunk(pictures, maps, key)
+        mean = x.mean(dim=(2, 3))
+        return torch.cat([mean, x.amax(dim=(2, 3))], dim=1) if both else mean
+
+    def _head(self, key: str, pooled: Tensor) -> Tensor:
+        out: Tensor = self.heads[key](functional.dropout(pooled, 0.3, self.training))
+        return out
+
+    def _frame_logits(self, task: Mapping[str, Any], frame: Tensor, crop: Tensor) -> Tensor:
+        """frame: (batch, 3, 64, 64), crop: (batch, 3, 48, 48)."""
+        key = self.keys[task["task"]]
+        pooled = []
+        for pictures, norms in ((frame, key), (crop, key + CLOSE_UP)):
+            with torch.no_grad():
+                maps = features.orientation_maps(features.grey(pictures))
+            pooled.append(self._pooled(pictures, maps, norms, both=False))
+        return self._head(key, torch.cat(pooled, dim=1))
+
+    # ------------------------------------------------------------------------------------ Learner
+
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part."""
+        for data in tasks:
+            rows = data.rows("train")
+            if len(rows):
+                key = self.keys[data.info.task]
+                wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]
+                self.wide[key].fit(wide)
+
+    @torch.no_grad()
+    def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        task = self.tasks[data.info.task]
+        if task["recipe"] == "clip":
+            return clip_features(*self._clip(data, rows, task))
+        pictures = augment.plain(self._pictures(data, rows, task), task["side"])
+        return FEATURES[task["recipe"]](pictures, features.orientation_maps(features.grey(pictures)))
+
+    def optimizers(self, learning_rate: float) -> list[Any]:
+        """One AdamW; the wide branches have rates of their own."""
+        rates = {self.keys[name]: task["wide_rate"] for name, task in self.tasks.items()}
+        return [torch.optim.AdamW(parts.parameter_groups(self, learning_rate, rates), lr=learning_rate)]
+
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
+        """Loss of one augmented view of each row."""
+        self.train()
+        task = self.tasks[data.info.task]
+        target = self._target(data, rows, soft_targets)
+        if task["recipe"] == "clip":
+            return self._clip_loss(data, rows, task, target)
+        with torch.no_grad():
+            pictures = augment.jittered(self._pictures(data, rows, task), task["side"], task["strength"])
+            if float(torch.rand(1)) < task["mix"]:
+                soft = parts.one_hot(target, len(task["classes"])) if target.dim() == 1 else target
+                pictures, target = augment.cut_mix(pictures, soft)
+        return parts.branch_loss(*self._still_logits(task, pictures), target)
+
+    def _target(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None) -> Tensor:
+        if soft_targets is not None:
+            return parts.soft_target(soft_targets, self._device)
+        return torch.as_tensor(np.asarray(data.target)[rows], device=self._device)
+
+    def _clip_loss(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], target: Tensor) -> Tensor:
+        """One random frame of each clip for the network; all frames for the wide branch."""
+        frames, crops, spots = self._clip(data, rows, task)
+        with torch.no_grad():
+            chosen = torch.randint(0, frames.shape[1], (len(rows),), device=frames.device)
+            index = torch.arange(len(rows), device=frames.device)
+            frame = augment.jittered(augment.to_float(frames[index, chosen]), 64, task["strength"])
+            crop = augment.jittered(augment.to_float(crops[index, chosen]), 48, task["strength"])
+            fixed = clip_features(frames, crops, spots)
+        return parts.branch_loss(self._frame_logits(task, frame, crop), self.wide[self.keys[task["task"]]](fixed), target)
+
+    def pair_loss(self, _pairs: TaskData, _rows: np.ndarray) -> None:
+        """None: it learns from pairs through its peers' answers only."""
+        return
+
+    @torch.no_grad()
+    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """Mean over a few fixed views, or over all frames of a clip."""
+        self.eval()
+        task = self.tasks[data.info.task]
+        answer = self._clip_answer if task["recipe"] == "clip" else self._still_answer
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: answer(data, chosen, task), len(task["classes"])))
+
+    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        pictures = self._pictures(data, rows, task)
+        flips = (False, True) if task["strength"]["flip"] else (False,)
+        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in ZOOMS[task["recipe"]] for flip in flips]
+        logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in views])
+        return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
+
+    def _clip_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        frames, crops, spots = self._clip(data, rows, task)
+        wide = self.wide[self.keys[task["task"]]](clip_features(frames, crops, spots))
+        count = frames.shape[1]
+        deep = self._frame_logits(task, augment.to_float(frames.flatten(0, 1)), augment.to_float(crops.flatten(0, 1)))
+        return (deep.view(len(rows), count, -1).mean(dim=1) + wide).log_softmax(dim=1)
+
+
+def _feature_count(task: Mapping[str, Any]) -> int:
+    side = task["side"]
+    if task["recipe"] == "clip":
+        blank = torch.zeros(1, 2, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 2, 48, 48, 3, dtype=torch.uint8), torch.zeros(1, 2, 4)
+        return clip_features(*blank).shape[1]
+    pictures = torch.zeros(1, 3, side, side)
+    return FEATURES[task["recipe"]](pictures, torch.zeros(1, features.ORIENTATIONS, side, side)).shape[1]
