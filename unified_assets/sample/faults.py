@@ -46,8 +46,8 @@ def _spoil_pictures(lake: Lake) -> None:
         fault="wrong_extension",
     )
     lake.example("images/digits/train/4/d902.jpg", task="images/digits", subject="image", kind="classification", target="4", split="train")
-    fog = pictures.shape(rng, "circle").resize((224, 224)).filter(ImageFilter.GaussianBlur(16))
-    lake.add(f"{INBOX}/harbour in fog.jpg", pictures.encode(fog, "jpg"), modality="image", media_type="image/jpeg", issue="blurry", fault="blurry")
+    fog = pictures.shape(rng, "circle").resize((224, 224)).filter(ImageFilter.GaussianBlur(6))
+    lake.add(f"{INBOX}/harbour in fog.png", pictures.encode(fog, "png"), modality="image", media_type="image/png", issue="blurry", fault="blurry")
     blank = Image.new("RGB", (120, 90), (236, 233, 228))
     lake.add(
         f"{INBOX}/scan of the back.png",
@@ -99,7 +99,16 @@ def _spoil_sounds(lake: Lake) -> None:
         fault="wrong_extension",
     )
     lake.example("audio/tones/train/2/t901.mp3", task="audio/tones", subject="audio", kind="classification", target="2", split="train")
-    lake.add(f"{INBOX}/broken upload.wav", wav[:30], modality="audio", media_type="audio/wav", status="unreadable", decision="reject", fault="truncated")
+    lake.add(
+        f"{INBOX}/broken upload.wav",
+        wav[:30],
+        modality="audio",
+        media_type="audio/wav",
+        status="unreadable",
+        issue="corrupt_header",
+        decision="reject",
+        fault="truncated",
+    )
     silence = tones.encode(np.zeros(tones.RATE_HZ), "wav")
     lake.add(f"{INBOX}/quiet room.wav", silence, modality="audio", media_type="audio/wav", issue="silent", decision="reject", fault="silent")
     time = np.arange(tones.RATE_HZ) / tones.RATE_HZ
@@ -118,7 +127,7 @@ def _spoil_texts(lake: Lake) -> None:
     pdf = pages_pdf.pdf(papers.paper(words.rng, "letter"))
     lake.add(
         f"{INBOX}/half a letter.pdf", pdf[: len(pdf) // 2], modality="document", media_type="application/pdf",
-        status="unreadable", decision="reject", fault="truncated",
+        status="unreadable", issue="corrupt", decision="reject", fault="truncated",
     )  # fmt: skip
 
 
@@ -126,17 +135,28 @@ def _hostile_files(lake: Lake) -> None:
     rng = lake.rng("hostile files")
     types = b'<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
     bomb = zipped({"[Content_Types].xml": types, "word/document.xml": b" " * (BOMB_MIB << 20)})
-    lake.add(f"{INBOX}/minutes.docx", bomb, modality="document", media_type=DOCX, status="quarantined", decision="reject", fault="zip_bomb")
+    lake.add(f"{INBOX}/minutes.docx", bomb, modality="document", media_type=DOCX, status="quarantined", issue="bomb", decision="reject", fault="zip_bomb")
     junk = b"\x8f\x00" + rng.integers(0, 256, size=4000, dtype=np.uint8).tobytes()
-    lake.add(f"{INBOX}/dump.bin", junk, modality="other", media_type="application/octet-stream", status="unsupported", decision="reject", fault="junk")
+    lake.add(
+        f"{INBOX}/dump.bin",
+        junk,
+        modality="other",
+        media_type="application/octet-stream",
+        status="unsupported",
+        issue="unsupported",
+        decision="reject",
+        fault="junk",
+    )
     try:
         os.mkfifo(lake.root / INBOX / "events")
     except (AttributeError, OSError) as error:
         lake.skipped.append(f"FIFO: {error}")
     else:
-        lake.note(f"{INBOX}/events", modality="other", media_type="inode/fifo", status="unsupported", decision="reject", fault="fifo")
+        lake.note(f"{INBOX}/events", modality="other", media_type="inode/fifo", status="unsupported", issue="not_regular", decision="reject", fault="fifo")
     (lake.root / INBOX / "shortcut.txt").symlink_to(f"../../{lake.name}.truth/README.md")
-    lake.note(f"{INBOX}/shortcut.txt", modality="other", media_type="inode/symlink", status="unsupported", decision="reject", fault="link_outside")
+    lake.note(
+        f"{INBOX}/shortcut.txt", modality="other", media_type="inode/symlink", status="unsupported", issue="link", decision="reject", fault="link_outside"
+    )
 
 
 def _ignored_files(lake: Lake) -> None:
