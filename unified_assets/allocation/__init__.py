@@ -1,1 +1,5 @@
-"""Catalog rows, verdicts and labels in; tasks, examples, splits and the ledger of file × model out."""
+"""Catalog rows and verdicts in; tasks, examples, sides and the ledger of file × model out."""
+
+from unified_assets.allocation.stage import AllocationSummary, allocate
+
+__all__ = ["AllocationSummary", "allocate"]

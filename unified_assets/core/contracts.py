@@ -114,6 +114,9 @@ class LakeView(Protocol):
     def records(self, path: str) -> "Records | None":
         """The flat records of a csv, tsv, json, jsonl or xml file; None where it holds none."""
 
+    def roles(self, path: str) -> Mapping[str, str]:
+        """Field → role (label, split, group, ignore or an input role), where `unified.yaml` says so for this record file."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Records:

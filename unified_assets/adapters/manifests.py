@@ -1,0 +1,124 @@
+"""A csv, tsv, json, jsonl or xml file whose records name files and say what they show."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample, Records
+from unified_assets.records.columns import columns
+from unified_assets.records.examples import EXAMPLE_LIMIT, group_of, split_of, target_of
+from unified_assets.records.names import declared_split, parent
+from unified_assets.records.places import ROLE_OF, MediaIndex, file_field, record_paths
+from unified_assets.records.roles import Reading, read_roles
+from unified_assets.records.vocabulary import INPUT_NAMES, normal, withheld_reason
+
+MIN_ROWS = 8
+
+
+def propose(view: LakeView) -> Iterator[Proposal]:
+    """One label space for each record file that names media files; captions without label become unlabelled pairs."""
+    index = MediaIndex.of(view.files)
+    if not index.modality:
+        return
+    for path in record_paths(view.files):
+        records = view.records(path)
+        found = file_field(records, index) if records is not None and len(records.rows) >= MIN_ROWS else None
+        if records is None or found is None:
+            continue
+        field, files = found
+        reading = read_roles(records, view.roles(path), files=frozenset({field}))
+        proposal = _captions(records, field, files, index) if reading is None else _labelled(records, field, files, reading, index)
+        if proposal is not None:
+            yield proposal
+
+
+def _labelled(records: Records, field: str, files: tuple[str | None, ...], reading: Reading, index: MediaIndex) -> Proposal | None:
+    modality = _modality(files, index)
+    texts = bool(reading.inputs) and modality == "image"
+    examples: list[ProposedExample] = []
+    for place, (path, row) in enumerate(zip(files, records.rows, strict=True)):
+        target = target_of(row, reading)
+        if path is None or target is None or index.modality[path] != modality or len(examples) >= EXAMPLE_LIMIT:
+            continue
+        inputs = [Input(role=ROLE_OF[modality], path=path)]
+        if texts:
+            sentence = " ".join(row.get(name, "") for _, name in reading.inputs).strip()
+            inputs.append(Input(role="text", path=records.path, locator=f"record={place}", text=sentence))
+        split = split_of(records, place, reading)
+        examples.append(ProposedExample(inputs=tuple(inputs), target=target, split=split or declared_split(path), group=group_of(row, reading)))
+    if len(examples) < MIN_ROWS or reading.kind not in {"classification", "regression"}:
+        return None
+    return Proposal(
+        root=parent(records.path),
+        form=f"{records.path.rpartition('/')[2]}_{reading.target}",
+        subject="image_text" if texts else modality,
+        kind=reading.kind,
+        roles=(ROLE_OF[modality], "text") if texts else (ROLE_OF[modality],),
+        examples=tuple(examples),
+        adapter=ADAPTER.name,
+        label_sources=(records.path,),
+        withheld=(f"{field}: names the file", *(item for item in reading.withheld if not item.startswith(f"{field}: "))),
+        why=f"{len(examples)} of {len(records.rows)} records name a file of modality {modality} in {field}; label {reading.target}"
+        + (f"; sentence {reading.inputs[0][1]}" if texts else ""),
+    )
+
+
+def _captions(records: Records, field: str, files: tuple[str | None, ...], index: MediaIndex) -> Proposal | None:
+    """Records that name a file and hold prose, without a label: unlabelled pairs."""
+    prose = [
+        column
+        for name, column in columns(records).items()
+        if name != field
+        and column.mean_words >= 3
+        and not withheld_reason(name)
+        and (normal(name) in INPUT_NAMES or column.distinct > 0.5 * len(column.filled))
+    ]
+    modality = _modality(files, index)
+    if not prose or modality not in {"image", "audio"}:
+        return None
+    name = max(prose, key=lambda column: column.mean_length).name
+    examples = tuple(
+        ProposedExample(
+            inputs=(Input(role=ROLE_OF[modality], path=path), Input(role="text", path=records.path, locator=f"record={place}", text=row[name].strip())),
+            target="",
+            split=records.splits[place] or declared_split(path),
+        )
+        for place, (path, row) in enumerate(zip(files, records.rows, strict=True))
+        if path is not None and index.modality[path] == modality and row.get(name, "").strip()
+    )
+    return Proposal(
+        root=parent(records.path),
+        form=f"{records.path.rpartition('/')[2]}_{name}",
+        subject="image_text",
+        kind="pair",
+        roles=(ROLE_OF[modality], "text"),
+        examples=examples[:EXAMPLE_LIMIT],
+        adapter=ADAPTER.name,
+        label_sources=(),
+        withheld=(f"{field}: names the file",),
+        why=f"{len(examples)} records name a file of modality {modality} in {field} and describe it in {name}",
+    )
+
+
+def _modality(files: tuple[str | None, ...], index: MediaIndex) -> str:
+    return Counter(index.modality[path] for path in files if path is not None).most_common(1)[0][0]
+
+
+def _write_example(folder: Path) -> None:
+    from PIL import Image
+
+    (folder / "shots").mkdir(parents=True, exist_ok=True)
+    lines = ["file,target"]
+    for number in range(16):
+        Image.new("RGB", (16, 16), (number * 15, 40, 90)).save(folder / "shots" / f"x{number:04d}.png")
+        lines.append(f"shots/x{number:04d}.png,{'dark' if number < 8 else 'light'}")
+    (folder / "shots.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+ADAPTER = Adapter(
+    name="manifests",
+    description="Records that name files and hold their labels.",
+    propose=propose,
+    example=_write_example,
+    expected={"shots/x0000.png": "dark", "shots/x0015.png": "light"},
+)

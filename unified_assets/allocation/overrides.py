@@ -1,0 +1,69 @@
+"""`unified.yaml` in; what a person says against the inferences out."""
+
+import fnmatch
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.settings import Settings
+
+
+class TaskOverride(BaseModel):
+    """What to change of one task, named by the id that allocation gave it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="An alias that becomes the task's id.")
+    ignore: bool = Field(False, description="Do not learn this task.")
+    subject: str | None = Field(None, description="Another subject: image audio video document image_text causal math logic concept.")
+    class_map: dict[str, str] = Field(default_factory=dict, description="Class as found → class as wanted.")
+
+
+class Overrides(BaseModel):
+    """The fields of `unified.yaml` that allocation reads; globs match paths below the raw root."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ignore: tuple[str, ...] = Field((), description="Globs of files that are left out altogether.")
+    accept: tuple[str, ...] = Field((), description="Globs of files that are used whatever quality says.")
+    reject: tuple[str, ...] = Field((), description="Globs of files that no model gets.")
+    columns: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Glob of record files → field → role (label, split, group, ignore or an input role)."
+    )
+    tasks: dict[str, TaskOverride] = Field(default_factory=dict, description="Task id → what to change.")
+
+    def verdict(self, path: str) -> str | None:
+        """`ignore`, `reject`, `accept` or None for a path."""
+        for name, globs in (("ignore", self.ignore), ("reject", self.reject), ("accept", self.accept)):
+            if any(fnmatch.fnmatchcase(path, glob) for glob in globs):
+                return name
+        return None
+
+    def roles(self, path: str) -> Mapping[str, str]:
+        """Field → role for a record file."""
+        return {field: role for glob, roles in self.columns.items() if fnmatch.fnmatchcase(path, glob) for field, role in roles.items()}
+
+
+def load_overrides(settings: Settings) -> Overrides:
+    """Read `unified.yaml`. Raises InvalidSetting for one that is not valid."""
+    path = settings.config if settings.config is not None else settings.raw / "unified.yaml"
+    if not path.is_file():
+        return Overrides()
+    try:
+        value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Overrides.model_validate({} if value is None else value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidSetting(source=str(path), field=place, value=first.get("input"), problem=first["msg"], fix="Correct or remove it.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidSetting(source=str(path), field="(file)", value="", problem=str(error), fix="Write valid YAML in UTF-8.") from error
+
+
+def is_config(path: str, settings: Settings) -> bool:
+    """Whether a catalogued path is the configuration itself."""
+    return path == "unified.yaml" or (settings.config is not None and settings.raw / path == Path(settings.config))

@@ -1,0 +1,110 @@
+"""A lake view and adapters in; the label spaces that stand side by side out, each once."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import xxhash
+
+from unified_assets.allocation.overrides import Overrides
+from unified_assets.allocation.view import Lake
+from unified_assets.core.contracts import Adapter, Input, Proposal
+
+ORDER = ("manifests", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
+IMPLICIT = frozenset({"class_folders", "file_names"})
+MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
+OVERLAP = 0.5
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+ID_LIMIT = 96
+
+
+@dataclass(frozen=True)
+class Found:
+    """A proposal under its id, and why others gave way to it."""
+
+    task: str
+    proposal: Proposal
+
+
+def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, log: Callable[[str], None]) -> tuple[list[Found], list[str]]:
+    """(label spaces in order of their id, notes on what was not used and why)."""
+    proposals: list[Proposal] = []
+    notes: list[str] = []
+    for name, adapter in adapters.items():
+        try:
+            proposals += [proposal for proposal in adapter.propose(view) if proposal.examples]
+        except Exception as error:  # noqa: BLE001  one adapter's failure on hostile files must not cost the others' tasks; it is logged and noted
+            notes.append(f"adapter {name} failed: {type(error).__name__}: {error}")
+            log(notes[-1])
+    kept = _without_weaker(proposals, notes)
+    kept += [twin for proposal in kept if (twin := _text_twin(proposal)) is not None]
+    return _named(kept, overrides, notes), notes
+
+
+def task_id(root: str, form: str) -> str:
+    """A stable id of letters, digits, `_` and `-`: source root and label form."""
+    whole = f"{root}__{form}" if root else form
+    slug = _UNSAFE.sub("_", whole.replace("/", "__")).strip("_")
+    if len(slug) > ID_LIMIT:
+        slug = f"{slug[: ID_LIMIT - 9]}_{xxhash.xxh32(whole.encode()).hexdigest()}"
+    return slug
+
+
+def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]) -> list[Found]:
+    found: dict[str, Found] = {}
+    for proposal in sorted(proposals, key=lambda item: (item.root, item.form, item.adapter)):
+        name = task_id(proposal.root, proposal.form)
+        change = overrides.tasks.get(name)
+        if change is not None and change.ignore:
+            notes.append(f"{name}: ignored by unified.yaml")
+            continue
+        if change is not None:
+            mapped = {**proposal.class_map, **change.class_map}
+            proposal = replace(proposal, subject=change.subject or proposal.subject, class_map=mapped)  # noqa: PLW2901  the override's version of it
+            name = change.name or name
+        if name in found:
+            name = f"{name}_{proposal.adapter}"
+        found[name] = Found(name, proposal)
+    return [found[name] for name in sorted(found)]
+
+
+def _without_weaker(proposals: list[Proposal], notes: list[str]) -> list[Proposal]:
+    """Where two forms label the same files, what is written down beats what is guessed; equal labels are kept once."""
+    ranked = sorted(proposals, key=lambda item: ORDER.index(item.adapter) if item.adapter in ORDER else -1)
+    kept: list[tuple[Proposal, dict[str, str]]] = []
+    for proposal in ranked:
+        labels = _labels(proposal)
+        reason = next((why for other, theirs in kept if labels and (why := _weaker(proposal, labels, other, theirs))), None)
+        if reason is None:
+            kept.append((proposal, labels))
+        else:
+            notes.append(f"{task_id(proposal.root, proposal.form)} ({len(proposal.examples)} files): {reason}")
+    return [proposal for proposal, _ in kept]
+
+
+def _labels(proposal: Proposal) -> dict[str, str]:
+    return {value.path: example.target for example in proposal.examples for value in example.inputs if value.role in MEDIA_ROLES}
+
+
+def _weaker(proposal: Proposal, labels: dict[str, str], other: Proposal, theirs: dict[str, str]) -> str | None:
+    shared = labels.keys() & theirs.keys()
+    if other.adapter not in ORDER or len(shared) < OVERLAP * len(labels):
+        return None
+    name = task_id(other.root, other.form)
+    pairs = {(labels[path], theirs[path]) for path in shared}
+    if len({mine for mine, _ in pairs}) == len(pairs) == len({their for _, their in pairs}):
+        return f"says the same as {name}"
+    numbers = all(label.isdigit() for label in set(labels.values()))
+    if proposal.adapter == "file_names" or (proposal.adapter in IMPLICIT and numbers and other.adapter not in IMPLICIT):
+        return f"{name} labels these files otherwise and is written down"
+    return None
+
+
+def _text_twin(proposal: Proposal) -> Proposal | None:
+    """Classes of documents are classes of their texts too."""
+    if proposal.subject != "document" or proposal.kind != "classification":
+        return None
+    examples = tuple(
+        replace(example, inputs=tuple(Input(role="text", path=value.path) for value in example.inputs if value.role == "page")) for example in proposal.examples
+    )
+    return replace(proposal, subject="concept", form=f"{proposal.form}_text", roles=("text",), examples=examples, why=f"{proposal.why}; read via document.text")

@@ -1,0 +1,195 @@
+"""Rows of all tasks and the memory of earlier runs in; a side and a group for every row out.
+
+What must stay together is one component over all tasks. Order of authority: the side remembered, the side the data declares,
+then a share of each class by the order of a hash, in which every side is filled up to 70 / 15 / 15.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from unified_assets.allocation.units import BRIDGE, Left, Row, digest
+
+SHARES: Mapping[str, float] = {"train": 0.70, "valid": 0.15, "test": 0.15}
+HELD_OUT: Mapping[str, float] = {"train": 0.85, "valid": 0.15}
+LARGEST = 0.15  # a weak key may tie at most this share of a task's rows together
+LARGEST_ROWS = 8
+
+
+class Components:
+    """Union-find over keys."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def find(self, key: str) -> str:
+        """The representative of a key."""
+        parent = self._parent
+        root = key
+        while (above := parent.setdefault(root, root)) != root:
+            root = above
+        while parent[key] != root:
+            parent[key], key = root, parent[key]
+        return root
+
+    def unite(self, keys: Iterable[str]) -> None:
+        """Put these keys together; the smallest representative stays, so that the order of calls does not matter."""
+        roots = {self.find(key) for key in keys}
+        if roots:
+            smallest = min(roots)
+            for root in roots:
+                self._parent[root] = smallest
+
+
+@dataclass
+class Sides:
+    """What `assign` decided."""
+
+    rows: list[Row]
+    left: list[Left] = field(default_factory=list)
+    memory: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key -> (side, declared by the data)
+    notes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # task -> how its sides came about
+
+
+def assign(tasks: Mapping[str, list[Row]], memory: Mapping[str, tuple[str, bool]]) -> Sides:
+    """Give every row its side and group; rows that bridge two sides are left out with the reason."""
+    result = Sides(rows=[], memory=dict(memory))
+    effective = {task: _effective(rows) for task, rows in tasks.items()}
+    components = _components(tasks, effective, result)
+    members: dict[str, list[Row]] = defaultdict(list)
+    for rows in tasks.values():
+        for row in rows:
+            members[components.find(row.keys[0])].append(row)
+    order = sorted(tasks, key=lambda task: (not effective[task].fixed, -len(tasks[task]), task))
+    side_of = _fixed(members, effective, memory, result)
+    for task in order:
+        _fill(task, tasks[task], effective[task], components, side_of)
+    for task in order:
+        for row in tasks[task]:
+            _settle(row, components.find(row.keys[0]), side_of, effective[task], memory, result)
+    return result
+
+
+@dataclass(frozen=True)
+class _Effective:
+    """How a task's declared sides are used."""
+
+    fixed: Mapping[str, str]  # declared -> side, for what stands
+    shares: Mapping[str, float]  # how the rest is divided
+    note: str
+
+
+def _effective(rows: list[Row]) -> _Effective:
+    declared = {row.declared for row in rows if row.declared is not None}
+    if "test" in declared and "train" in declared:
+        if "valid" in declared:
+            return _Effective({"train": "train", "valid": "valid", "test": "test"}, SHARES, "train, valid and test as declared")
+        return _Effective({"test": "test"}, HELD_OUT, "test as declared; 15 % of train held out for validation")
+    if declared == {"train", "valid"}:
+        return _Effective({"valid": "test"}, HELD_OUT, "no test declared: the declared valid is the test side; 15 % of train held out for validation")
+    what = f"only {' and '.join(sorted(declared))} declared" if declared else "nothing declared"
+    return _Effective({}, SHARES, f"{what}: divided 70/15/15 by a hash of the group")
+
+
+def _components(tasks: Mapping[str, list[Row]], effective: Mapping[str, _Effective], result: Sides) -> Components:
+    whole = Components()
+    for task, rows in tasks.items():
+        chosen = [row.keys for row in rows]
+        if not effective[task].fixed:
+            chosen = _with_weak(rows, chosen, result.notes[task])
+        else:
+            result.notes[task].append("near duplicates and shared contexts are not tied: the declared sides stand")
+        for keys, row in zip(chosen, rows, strict=True):
+            row.keys = keys
+            whole.unite(keys)
+        result.notes[task].append(effective[task].note)
+    return whole
+
+
+def _with_weak(rows: list[Row], chosen: list[tuple[str, ...]], notes: list[str]) -> list[tuple[str, ...]]:
+    """Add each level of weak keys that does not tie too much of the task together."""
+    names = ("near duplicates", "shared context", "same options", "shared hypothesis")
+    largest = _largest(chosen)
+    for level, name in enumerate(names):
+        if not any(row.weak[level] for row in rows):
+            continue
+        tried = [(*keys, *row.weak[level]) for keys, row in zip(chosen, rows, strict=True)]
+        if len({key for row in rows for key in row.weak[level]}) == sum(len(row.weak[level]) for row in rows):
+            continue
+        size = _largest(tried)
+        if size <= max(largest, LARGEST * len(rows), LARGEST_ROWS):
+            chosen, largest = tried, size
+            notes.append(f"{name}: kept on one side")
+        else:
+            notes.append(f"{name}: not kept on one side, it would tie {size} of {len(rows)} examples together")
+    return chosen
+
+
+def _largest(keys: list[tuple[str, ...]]) -> int:
+    components = Components()
+    for one in keys:
+        components.unite(one)
+    return max(Counter(components.find(one[0]) for one in keys).values(), default=0)
+
+
+def _fixed(members: Mapping[str, list[Row]], effective: Mapping[str, _Effective], memory: Mapping[str, tuple[str, bool]], result: Sides) -> dict[str, str]:
+    """Components whose side is remembered or declared; "" for those that bridge sides."""
+    side_of: dict[str, str] = {}
+    for component, rows in members.items():
+        remembered = {memory[key][0] for row in rows for key in row.keys if key in memory}
+        declared = {side for row in rows if row.declared is not None and (side := effective[row.task].fixed.get(row.declared))}
+        held = {"train" for row in rows if row.declared == "train" and effective[row.task].fixed and "train" not in effective[row.task].fixed}
+        if len(remembered) > 1 or (not remembered and (len(declared) > 1 or (declared and held and declared != {"train"}))):
+            side_of[component] = ""
+        elif remembered or declared:
+            side_of[component] = next(iter(remembered or declared))
+    return side_of
+
+
+def _fill(task: str, rows: list[Row], effective: _Effective, components: Components, side_of: dict[str, str]) -> None:
+    """Divide the components that have no side yet, class by class, in the order of their hash."""
+    sizes: dict[str, int] = Counter()
+    labels: dict[str, set[str | None]] = defaultdict(set)
+    for row in rows:
+        component = components.find(row.keys[0])
+        sizes[component] += 1
+        labels[component].add(row.target if row.kind == "classification" else None)
+    strata: dict[str, list[str]] = defaultdict(list)
+    for component, found in labels.items():
+        if not (effective.fixed and side_of.get(component) == "test"):
+            strata[next(iter(found)) or "" if len(found) == 1 else ""].append(component)
+    for name in sorted(strata):
+        _divide(strata[name], sizes, effective.shares, side_of, task)
+
+
+def _divide(found: list[str], sizes: Mapping[str, int], shares: Mapping[str, float], side_of: dict[str, str], salt: str) -> None:
+    counts = dict.fromkeys(SHARES, 0)
+    total = 0
+    fresh = []
+    for component in found:
+        total += sizes[component]
+        side = side_of.get(component)
+        if side is None:
+            fresh.append(component)
+        elif side:
+            counts[side] += sizes[component]
+    for component in sorted(fresh, key=lambda key: digest(salt, key)):
+        side = max(reversed(shares), key=lambda name: round(shares[name] * total - counts[name], 6))
+        side_of[component] = side
+        counts[side] += sizes[component]
+
+
+def _settle(row: Row, component: str, side_of: Mapping[str, str], effective: _Effective, memory: Mapping[str, tuple[str, bool]], result: Sides) -> None:
+    side = side_of[component]
+    row.group = component
+    if not side:
+        own = memory.get(row.keys[0])
+        if own is None:
+            result.left += [Left(row.task, value["path"], f"{BRIDGE}: its group has members on both sides") for value in row.inputs]
+            return
+        side, row.group = own[0], f"{component}-{own[0]}"
+    row.split = side
+    declared = row.declared is not None and row.declared in effective.fixed
+    for key in row.keys:
+        result.memory.setdefault(key, (side, declared))
+    result.rows.append(row)

@@ -1,0 +1,67 @@
+"""Catalog rows and verdicts in; the usable files of the lake and what stands in them out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from unified_assets.allocation.overrides import Overrides
+from unified_assets.core.contracts import DecodedText, Records
+from unified_assets.core.errors import UnreadableFile
+from unified_assets.files.opening import open_regular
+from unified_assets.records.parsing import parse, text_of
+
+BYTES_READ = 16 << 20  # of one record file
+
+
+class Lake:
+    """A LakeView over the raw root. Texts and records are kept for the next adapter."""
+
+    def __init__(self, root: Path, files: pl.DataFrame, overrides: Overrides) -> None:
+        self.root, self.files, self.overrides = root, files, overrides
+        self._texts: dict[str, DecodedText] = {}
+        self._records: dict[str, Records | None] = {}
+
+    def text(self, path: str) -> DecodedText:
+        """The text of a file, cut at 16 MiB; empty where it can no longer be read."""
+        if path not in self._texts:
+            try:
+                with open_regular(self.root, path) as stream:
+                    data = stream.read(BYTES_READ + 1)
+            except (UnreadableFile, OSError):
+                data = b""
+            self._texts[path] = DecodedText(text=text_of(data[:BYTES_READ]), encoding="", cut=len(data) > BYTES_READ)
+        return self._texts[path]
+
+    def records(self, path: str) -> Records | None:
+        """The flat records of a file, or None."""
+        if path not in self._records:
+            decoded = self.text(path)
+            self._records[path] = parse(path, decoded.text, cut=decoded.cut)
+        return self._records[path]
+
+    def roles(self, path: str) -> Mapping[str, str]:
+        """Field → role, as `unified.yaml` says for this file."""
+        return self.overrides.roles(path)
+
+
+def usable_files(catalog: pl.DataFrame, quality: pl.DataFrame, overrides: Overrides) -> pl.DataFrame:
+    """Rows of the catalog with `decision`, `duplicate_of`, `near_duplicate_group` and `refusal`, which is null where a file may be used."""
+    verdicts = quality.select(
+        "path", "decision", "duplicate_of", "near_duplicate_group", pl.col("issues").list.eval(pl.element().struct.field("name")).alias("issue_names")
+    )
+    files = catalog.join(verdicts, on="path", how="left").with_columns(pl.col("decision").fill_null("accept"))
+    chosen = [overrides.verdict(path) for path in files["path"]]
+    files = files.with_columns(pl.Series("override", chosen, dtype=pl.String))
+    decision = pl.coalesce("override", "decision")
+    refusal = (
+        pl.when(pl.col("override") == "ignore")
+        .then(pl.lit("ignored by unified.yaml"))
+        .when(pl.col("status") != "ok")
+        .then(pl.concat_str([pl.col("status"), pl.lit(": "), pl.col("reason").fill_null("no reason recorded")]))
+        .when(decision == "reject")
+        .then(pl.concat_str([pl.lit("rejected by quality: "), pl.col("issue_names").list.join(", ").fill_null("unified.yaml")]))
+        .when(pl.col("modality") == "other")
+        .then(pl.lit("no modality takes it"))
+    )
+    return files.with_columns(decision.alias("decision"), refusal.alias("refusal"))

@@ -1,0 +1,82 @@
+"""Records and how they are read in; proposed examples out."""
+
+from collections.abc import Iterator, Mapping
+
+from unified_assets.core.contracts import Input, ProposedExample, Records
+from unified_assets.records.choices import option_index
+from unified_assets.records.columns import as_list
+from unified_assets.records.names import split_of_value
+from unified_assets.records.roles import _FINAL, Reading
+
+EXAMPLE_LIMIT = 20_000
+TEXT_LIMIT = 8_000  # characters of one input
+
+
+def examples_of(records: Records, reading: Reading, *, limit: int = EXAMPLE_LIMIT) -> tuple[ProposedExample, ...]:
+    """One example for each record that has all it needs."""
+    found: list[ProposedExample] = []
+    for place, row in enumerate(records.rows):
+        if len(found) >= limit:
+            break
+        inputs, target = inputs_of(records.path, place, row, reading), target_of(row, reading)
+        if inputs and target is not None:
+            found.append(ProposedExample(inputs=inputs, target=target, split=split_of(records, place, reading), group=group_of(row, reading)))
+    return tuple(found)
+
+
+def inputs_of(path: str, place: int, row: Mapping[str, str], reading: Reading) -> tuple[Input, ...]:
+    """The text inputs of a record; empty where one is missing."""
+    return tuple(_texts(path, f"record={place}", row, reading))
+
+
+def _texts(path: str, locator: str, row: Mapping[str, str], reading: Reading) -> Iterator[Input]:
+    for role, name in reading.inputs:
+        value = plain(row.get(name, ""))
+        if value:
+            yield Input(role=role, path=path, locator=locator, text=value[:TEXT_LIMIT])
+    if reading.options is not None:
+        for text in reading.options.of(row):
+            yield Input(role="option", path=path, locator=locator, text=text[:TEXT_LIMIT])
+
+
+def target_of(row: Mapping[str, str], reading: Reading) -> str | None:
+    """The target of a record as the tables hold it, or None where it has none."""
+    value = row.get(reading.target, "").strip()
+    if not value:
+        return None
+    if reading.kind == "choice" and reading.options is not None:
+        texts = reading.options.of(row)
+        index = option_index(value, texts, reading.option_base)
+        return None if index is None or len(texts) < 2 or not all(texts) else str(index)
+    if reading.final:
+        match = _FINAL.search(value)
+        return None if match is None else number(match.group(1))
+    if reading.kind in {"generation", "regression"}:
+        return number(value)
+    return reading.classes.get(value.upper(), value)
+
+
+def split_of(records: Records, place: int, reading: Reading) -> str | None:
+    """The side a record declares by its column, else by key or file."""
+    declared = split_of_value(records.rows[place].get(reading.split, "")) if reading.split else None
+    return records.splits[place] if declared is None else declared
+
+
+def group_of(row: Mapping[str, str], reading: Reading) -> str | None:
+    """What a record must stay together with, where a field says so."""
+    return (row.get(reading.group) or None) if reading.group else None
+
+
+def plain(value: str) -> str:
+    """A cell as prose: the items of a list one a line."""
+    if value.startswith("["):
+        items = as_list(value)
+        if items:
+            return "\n".join(item.strip() for item in items)
+    return value.strip()
+
+
+def number(text: str) -> str:
+    """A number without thousands separators and without an empty fraction; other text as it is."""
+    bare = text.replace(",", "") if text.replace(",", "").replace(".", "").lstrip("-").isdigit() else text
+    return bare[:-2] if bare.endswith(".0") and bare[:-2].lstrip("-").isdigit() else bare

@@ -1,0 +1,98 @@
+"""Names of files, folders and fields in; words, fields and declared splits out."""
+
+import re
+from pathlib import PurePosixPath
+
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "trainset": "train",
+    "dev": "valid",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "devel": "valid",
+    "development": "valid",
+    "test": "test",
+    "testing": "test",
+    "testset": "test",
+    "eval": "test",
+    "evaluation": "test",
+    "heldout": "test",
+}
+STRUCTURAL_WORDS = frozenset(
+    ["image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos", "photograph", "frame", "frames", "audio", "audios", "wav", "wavs", "sound", "sounds", "recording", "recordings", "video", "videos", "clip", "clips", "movie", "movies", "annotation", "annotations", "label", "labels", "mask", "masks", "data", "dataset", "datasets", "raw", "files", "file", "docs", "documents", "texts", "text", "assets", "src", "source", "tmp", "temp", "output", "outputs", "input", "inputs", "metadata", "meta", "box", "boxes", "json", "csv", "xml", "txt", "licenses", "license", "all", "misc", "samples", "sample"]
+)
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
+_PART = re.compile(r"\d+|[^\W\d_]+")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Lower-case words of a name: `CausalNews_v2` → causal, news, v, 2."""
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def fields_of_name(name: str) -> tuple[tuple[str, ...], str]:
+    """(letter and digit runs of a file's stem, the skeleton that shows where they stand): `7_theo` → (("7", "theo"), "0_a")."""
+    parts = tuple(_PART.findall(name))
+    skeleton = _PART.sub(lambda match: "0" if match.group()[0].isdigit() else "a", name)
+    return parts, skeleton
+
+
+def stem(path: str) -> str:
+    """The file name without its last extension."""
+    return PurePosixPath(path).stem
+
+
+def declared_split(path: str) -> str | None:
+    """The side that a folder, or the file's own name, declares: the innermost one wins."""
+    parts = path.split("/")
+    for name in (*reversed(parts[:-1]),):
+        side = SPLIT_WORDS.get(name.lower())
+        if side is not None:
+            return side
+    return None
+
+
+def split_of_file(path: str) -> str | None:
+    """The side a data file declares by one of the words of its name, else by a folder: `folio-train.jsonl` → train."""
+    found = {SPLIT_WORDS[word] for word in words(stem(path)) if word in SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else declared_split(path)
+
+
+def split_of_value(value: str) -> str | None:
+    """The side a column or key declares: `val` → valid, `oos_train` → train."""
+    found = {SPLIT_WORDS[word] for word in words(value) if word in SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def without_splits(folder: str) -> str:
+    """A folder without its split levels: `a/train/b` → `a/b`."""
+    return "/".join(part for part in folder.split("/") if part.lower() not in SPLIT_WORDS)
+
+
+def is_structural(name: str) -> bool:
+    """Whether a folder's name tells what kind of file lies there rather than a class."""
+    found = words(name)
+    return not found or found[0] in STRUCTURAL_WORDS or name.lower() in SPLIT_WORDS
+
+
+def class_name(folder: str) -> str:
+    """A folder name as a class name."""
+    return folder.strip()
+
+
+def parent(path: str) -> str:
+    """The folder of a path; "" for the root."""
+    return path.rpartition("/")[0]
+
+
+def common_root(paths: list[str]) -> str:
+    """The deepest folder that holds all these folders."""
+    split = [path.split("/") if path else [] for path in paths]
+    shared: list[str] = []
+    for level in zip(*split, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared.append(level[0])
+    return "/".join(shared)

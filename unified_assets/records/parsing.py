@@ -1,0 +1,117 @@
+"""The text of a record file in; flat records out, or None where it holds none. Hostile input costs time in proportion to its size."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from unified_assets.core.contracts import Records
+from unified_assets.records import markup, structured
+from unified_assets.records.names import split_of_file
+
+VALUE_LIMIT = 20_000  # characters kept of one value
+ROW_LIMIT = 200_000
+_DELIMITERS = (",", "\t", ";", "|")
+_NUMBER = re.compile(r"^-?[\d.,]+$")
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as text: byte order mark, then UTF-8, then Windows-1252 with every byte mapped."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def parse(path: str, text: str, *, cut: bool = False) -> Records | None:
+    """Flat records of a file by its extension and its look."""
+    extension = path.rpartition(".")[2].lower()
+    try:
+        if extension in {"csv", "tsv", "tab"}:
+            return _delimited(path, text, cut=cut)
+        if extension in {"json", "jsonl", "ndjson"}:
+            return _objects(path, text, cut=cut)
+        if extension == "xml":
+            return _build(path, "xml", ((row, None) for row in markup.rows(text)), cut=cut)
+    except (ValueError, RecursionError, csv.Error):
+        return None
+    return None
+
+
+def json_value(text: str) -> Any:
+    """The JSON value of a text, or None where it is not JSON or nests too deep."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _delimited(path: str, text: str, *, cut: bool) -> Records | None:
+    head = text[:20_000].splitlines()[:30]
+    if not head:
+        return None
+    delimiter = _delimiter(head)
+    if delimiter is None:
+        return None
+    csv.field_size_limit(1 << 22)
+    quoting = csv.QUOTE_NONE if delimiter == "\t" and '"' in text and not _quotes_balance(head, delimiter) else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
+    header = next(reader, None)
+    if header is None or len(header) < 2:
+        return None
+    named = _is_header(header)
+    fields = [name.strip() or f"column{index + 1}" for index, name in enumerate(header)] if named else [f"column{index + 1}" for index in range(len(header))]
+    first = [] if named else [header]
+    rows = (dict(zip(fields, row, strict=True)) for row in (*first, *reader) if len(row) == len(fields))
+    return _build(path, "tsv" if delimiter == "\t" else "csv", ((row, None) for row in rows), cut=cut)
+
+
+def _delimiter(head: list[str]) -> str | None:
+    """The delimiter that stands in every one of the first lines, and most often in the first."""
+    best = [(head[0].count(mark), -place, mark) for place, mark in enumerate(_DELIMITERS) if mark in head[0]]
+    return max(best)[2] if best else None
+
+
+def _quotes_balance(head: list[str], delimiter: str) -> bool:
+    cells = [cell for line in head for cell in line.split(delimiter) if cell.startswith('"')]
+    return all(len(cell) > 1 and cell.rstrip().endswith('"') for cell in cells)
+
+
+def _is_header(cells: list[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(set(filled)) == len(filled) and all(len(cell) <= 60 and not _NUMBER.match(cell) and "." not in cell[:-1] for cell in filled)
+
+
+def _objects(path: str, text: str, *, cut: bool) -> Records | None:
+    value = json_value(text)
+    if value is None:
+        lines = [found for line in text.splitlines() if line.strip() and (found := json_value(line)) is not None]
+        filled = sum(1 for line in text.splitlines() if line.strip())
+        if len(lines) < 2 or len(lines) < 0.9 * filled:
+            return None
+        return _build(path, "jsonl", structured.rows(lines), cut=cut)
+    return _build(path, "json", structured.rows(value), cut=cut)
+
+
+def _build(path: str, name: str, rows: Iterable[tuple[dict[str, Any], str | None]], *, cut: bool) -> Records | None:
+    kept: list[dict[str, str]] = []
+    splits: list[str | None] = []
+    fields: dict[str, int] = {}
+    of_file = split_of_file(path)
+    for row, split in rows:
+        if len(kept) >= ROW_LIMIT:
+            cut = True
+            break
+        flat = {key: structured.as_text(value)[:VALUE_LIMIT] for key, value in row.items()}
+        kept.append(flat)
+        splits.append(of_file if split is None else split)
+        for key in flat:
+            fields[key] = fields.get(key, 0) + 1
+    if len(kept) < 2 or not fields:
+        return None
+    return Records(path=path, rows=tuple(kept), fields=tuple(fields), format=name, splits=tuple(splits), cut=cut)

@@ -1,0 +1,64 @@
+"""A JSON value in; flat rows with the split their key declares out."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from unified_assets.records.names import split_of_value
+
+Row = tuple[dict[str, Any], str | None]
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as a cell: text as it is, nothing as "", the rest as JSON text."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def rows(value: Any) -> Iterator[Row]:
+    """Rows of a list of objects, a list of lists, a dict of such lists, or a dict of objects alike."""
+    if isinstance(value, list):
+        yield from _of_list(value, None)
+    elif isinstance(value, dict):
+        lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item)}
+        if lists and (len(lists) == 1 or all(split_of_value(key) for key in lists)):
+            for key, item in lists.items():
+                yield from _of_list(item, split_of_value(key))
+        elif lists:
+            for key, item in lists.items():
+                for row, split in _of_list(item, None):
+                    yield {"list": key, **row}, split
+        elif _is_table(list(value.values())):
+            for key, item in value.items():
+                if isinstance(item, dict):
+                    yield {"key": key, **item}, None
+
+
+def _is_table(items: list[Any]) -> bool:
+    """Whether these are at least two objects that share fields, or lists of the same short length."""
+    if len(items) < 2:
+        return False
+    head = items[:50]
+    if all(isinstance(item, dict) for item in head):
+        shared = set.intersection(*(set(item) for item in head))
+        return len(shared) >= 1
+    if all(isinstance(item, list) for item in head):
+        return len({len(item) for item in head}) == 1 and 2 <= len(head[0]) <= 8 and all(isinstance(cell, str | int | float) for item in head for cell in item)
+    return False
+
+
+def _of_list(items: list[Any], split: str | None) -> Iterator[Row]:
+    if not _is_table(items):
+        return
+    for item in items:
+        if isinstance(item, dict):
+            yield item, split
+        elif isinstance(item, list):
+            yield {f"column{place + 1}": cell for place, cell in enumerate(item)}, split
