@@ -29,7 +29,7 @@ class Sizes:
     digits_listed: int = 60
     tones_train: int = 3  # each of ten classes
     tones_test: int = 2  # each of ten classes
-    tones_named: int = 20
+    tones_named: int = 40
     pairs: int = 150
     shapes: int = 30  # each of four classes
     documents: int = 5  # each of four classes and three formats
@@ -165,7 +165,7 @@ def _tones(lake: Lake) -> None:
                 data = tones.encode(tones.dial(words.rng, value), "wav")
                 path = f"audio/tones/{split}/{value}/t{number * 10 + value:03}.wav"
                 _labelled(lake, path, data, "audio/wav", task="audio/tones", label=str(value), form="class_folders", split=split)
-    for number in range(lake.count(DEFAULT.tones_named, 20)):
+    for number in range(lake.count(DEFAULT.tones_named, 40)):
         value, phone = number % 10, ("hall", "office", "shop")[number // 10 % 3]
         data = tones.encode(tones.dial(words.rng, value), "flac")
         path = f"audio/keypad/{value}_{phone}_{number:02}.flac"
@@ -210,10 +210,11 @@ def _videos(lake: Lake) -> None:
     extensions = ("mp4", "mp4", "mp4", "mp4", "mp4", "avi", "mov", "mkv")
     for number in range(lake.count(DEFAULT.videos, 2)):
         extension = extensions[number % len(extensions)]
-        for name in pictures.SHAPES:
+        for place, name in enumerate(pictures.SHAPES):
+            take = 11 * (number * 4 + place) + 3  # far apart: neighbouring numbers look like cuts of one recording
             count = int(rng.integers(14, 25))
             data = clips.encode(clips.frames_of(rng, name, count), clips.sound_of(rng, name, count / clips.FPS), extension)
-            _labelled(lake, f"videos/{name}_{number:02}.{extension}", data, clips.CONTAINERS[extension], task="videos", label=name, form="file_name")
+            _labelled(lake, f"videos/{name}_{take:04}.{extension}", data, clips.CONTAINERS[extension], task="videos", label=name, form="file_name")
 
 
 # ---------------------------------------------------------------------------------------------------- texts
