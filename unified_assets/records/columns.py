@@ -53,6 +53,12 @@ class Column:
         return sum(len(value.split()) for value in head) / max(1, len(head))
 
     @cached_property
+    def prose(self) -> bool:
+        """Whether the values are mostly of several words of letters."""
+        head = self.filled[:SAMPLE]
+        return sum(sum(any(map(str.isalpha, word)) for word in value.split()[:6]) >= 3 for value in head) > 0.5 * len(head)
+
+    @cached_property
     def listed(self) -> float:
         """Share of values that are a list of texts."""
         head = self.filled[:200]

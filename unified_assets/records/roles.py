@@ -141,12 +141,13 @@ def _target(rest: Mapping[str, Column], given: Mapping[str, str], *, has_files: 
 
 def _target_by_value(found: list[Column], *, has_files: bool) -> str | None:
     """The last field whose values look like class names, where a field of prose or of files stands beside it."""
-    prose = any(column.mean_words >= 3 and column.distinct > 0.5 * len(column.filled) for column in found)
+    prose = any(column.prose and column.distinct > 0.5 * len(column.filled) for column in found)
+    unnamed = all(re.fullmatch(r"column\d+", column.name) for column in found)
     if not (prose or has_files):
         return None
     for column in reversed(found):
         rows = len(column.filled)
-        fits = column.classes and column.share > 0.95 and rows >= 20 and column.distinct * 5 <= rows and column.distinct <= 60
+        fits = column.classes and column.share > 0.95 and rows >= 20 and column.distinct * 5 <= rows and (unnamed or column.distinct <= 60)
         if fits and not withheld_reason(column.name) and not (column.numeric > 0.9 and column.distinct > 20) and normal(column.name) not in INPUT_NAMES:
             return column.name
     return None

@@ -9,16 +9,24 @@ from unified_assets.records.names import SPLIT_WORDS, parent, without_splits
 
 
 def splitless(path: str) -> str:
-    """A file's name without split words: `folio-train.jsonl` → `folio.jsonl`; a name of nothing else keeps it."""
+    """A file's name without split words: `folio-train.jsonl` → `folio.jsonl`; a name of nothing else becomes `table`."""
     name = path.rpartition("/")[2]
     base, dot, extension = name.rpartition(".")
+    if not dot:
+        base, extension = name, ""
     left = [part for part in re.split(r"[-_. ]+", base) if part.lower() not in SPLIT_WORDS]
-    return "_".join(left) + dot + extension if left else f"table.{extension}" if dot else name
+    return ("_".join(left) if left else "table") + dot + extension
 
 
 def joined(tables: Iterable[Records]) -> list[list[Records]]:
-    """Tables by folder, splitless name and fields, in path order."""
-    groups: dict[tuple[str, str, tuple[str, ...]], list[Records]] = defaultdict(list)
+    """Tables by folder and splitless name, in path order; parts share most of the first part's fields."""
+    groups: dict[tuple[str, str], list[list[Records]]] = defaultdict(list)
     for records in sorted(tables, key=lambda item: item.path):
-        groups[without_splits(parent(records.path)), splitless(records.path), tuple(sorted(records.fields))].append(records)
-    return list(groups.values())
+        same = groups[without_splits(parent(records.path)), splitless(records.path)]
+        fields = set(records.fields)
+        group = next((parts for parts in same if len(fields & set(parts[0].fields)) >= 0.6 * len(fields | set(parts[0].fields))), None)
+        if group is None:
+            same.append([records])
+        else:
+            group.append(records)
+    return [parts for same in groups.values() for parts in same]

@@ -20,13 +20,65 @@ _INPUTS = {
 INPUT_NAMES = {name: role for role, names in _INPUTS.items() for name in names.split()}
 
 TARGET_NAMES = tuple(
-    ["gold_label", "label", "target", "correct", "answer", "class", "category", "intent", "most_plausible_alternative", "relation", "sentiment", "gold", "y", "emotion", "topic", "group", "tag", "labels", "class_name", "correct_answer", "correct_option", "answer_key", "result", "output", "value"]
+    [
+        "gold_label",
+        "label",
+        "target",
+        "correct",
+        "answer",
+        "class",
+        "category",
+        "intent",
+        "most_plausible_alternative",
+        "relation",
+        "sentiment",
+        "gold",
+        "y",
+        "emotion",
+        "topic",
+        "group",
+        "tag",
+        "labels",
+        "class_name",
+        "correct_answer",
+        "correct_option",
+        "answer_key",
+        "result",
+        "output",
+        "value",
+    ]
 )
 GROUP_NAMES = frozenset(
-    ["speaker", "speaker_id", "group_id", "user", "user_id", "author", "author_id", "story_id", "context_id", "article_id", "document_id", "doc_id", "patient", "patient_id", "session", "session_id", "dialogue_id", "dialog_id", "conversation_id", "scene", "scene_id", "subject_id", "group"]
+    [
+        "speaker",
+        "speaker_id",
+        "group_id",
+        "user",
+        "user_id",
+        "author",
+        "author_id",
+        "story_id",
+        "context_id",
+        "article_id",
+        "document_id",
+        "doc_id",
+        "patient",
+        "patient_id",
+        "session",
+        "session_id",
+        "dialogue_id",
+        "dialog_id",
+        "conversation_id",
+        "scene",
+        "scene_id",
+        "subject_id",
+        "group",
+    ]
 )
 SPLIT_NAMES = frozenset(["split", "subset", "set", "partition", "fold", "side"])
-FILE_NAMES = frozenset(["file", "filename", "file_name", "path", "filepath", "image", "image_path", "image_id", "img", "audio", "audio_path", "wav", "clip", "video"])
+FILE_NAMES = frozenset(
+    ["file", "filename", "file_name", "path", "filepath", "image", "image_path", "image_id", "img", "audio", "audio_path", "wav", "clip", "video"]
+)
 
 _WITHHELD = (
     (
