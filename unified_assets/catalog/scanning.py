@@ -157,7 +157,7 @@ def _waves(settings: Settings, items: Sequence[Listed]) -> Iterator[tuple[list[i
 def _allocated(root: Path, item: Listed) -> int:
     """Bytes a file has on disk: a sparse terabyte has none, and is not worth hours."""
     try:
-        return os.lstat(os.path.join(os.fsencode(root), decode_path(item.path))).st_blocks * 512
+        return (root / os.fsdecode(decode_path(item.path))).lstat().st_blocks * 512
     except OSError:
         return 0
 
@@ -166,7 +166,7 @@ def _failed(outcome: Outcome) -> Probed:
     """A file that could not be opened, or broke its worker even when it was only identified."""
     status = "quarantined" if outcome.reason in _WORKER_FAILURES else "unreadable"
     detail = {"probe_extra": json.dumps({"detail": outcome.detail})} if outcome.detail else {}
-    return Probed(None, "other", None, True, status, outcome.reason, detail)  # noqa: FBT003 - a tuple's field
+    return Probed(None, "other", None, True, status, outcome.reason, detail)
 
 
 def _frame(items: Sequence[Listed], results: Sequence[Probed]) -> pl.DataFrame:
@@ -184,7 +184,7 @@ def _conform(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(absent).select([pl.col(name).cast(dtype) for name, dtype in tables.CATALOG.items()])
 
 
-def _compare(previous: pl.DataFrame, catalog: pl.DataFrame) -> dict[str, int]:
+def _compare(previous: pl.DataFrame, catalog: pl.DataFrame) -> dict[str, Any]:
     added = catalog.join(previous, on="path", how="anti").height
     removed = previous.join(catalog, on="path", how="anti").height
     unchanged = catalog.join(previous, on=_MEANING, how="semi", nulls_equal=True).height

@@ -36,7 +36,7 @@ def walk(root: Path, ignored: Callable[[str, str], bool], *, besides: Path | Non
     while folders:
         folder = folders.pop()
         try:
-            _list(os.fsencode(root), folder, ignored, rows, folders, spared)
+            _list(root, folder, ignored, rows, folders, spared=spared)
         except OSError as error:
             if not folder:
                 raise
@@ -44,8 +44,8 @@ def walk(root: Path, ignored: Callable[[str, str], bool], *, besides: Path | Non
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("path")
 
 
-def _list(root: bytes, folder: bytes, ignored: Callable[[str, str], bool], rows: list[Row], folders: list[bytes], spared: tuple[int, int] | None) -> None:
-    descriptor = os.open(os.path.join(root, folder) if folder else root, _FOLDER if folder else _FOLDER & ~os.O_NOFOLLOW)
+def _list(root: Path, folder: bytes, ignored: Callable[[str, str], bool], rows: list[Row], folders: list[bytes], *, spared: tuple[int, int] | None) -> None:
+    descriptor = os.open(root / os.fsdecode(folder) if folder else root, _FOLDER if folder else _FOLDER & ~os.O_NOFOLLOW)
     try:
         with os.scandir(descriptor) as entries:
             for entry in entries:

@@ -7,46 +7,27 @@ an outcome with a reason, the rest of its batch goes to others. Only an item tha
 a crash or for memory: what ran before it may have done the damage.
 """
 
-import ctypes
-import gc
-import importlib
-import importlib.util
-import os
 import pickle
-import resource
 import selectors
-import signal
 import socket
-import subprocess
 import sys
 import time
-import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
+from unified_assets.compute.nursery import HEADER, Nursery, Origin, WorkersUnavailable, framed
 from unified_assets.core import plugins
-from unified_assets.core.errors import ResourceError, UnreadableFile, UsageError
+from unified_assets.core.errors import UsageError
 
 BATCH = 16
 RECYCLE_AFTER = 2_000  # items one worker handles before it is replaced: leaks of native decoders stay small
-DETAIL_CHARS = 300
-_HEADER = 8
 _CHUNK = 1 << 20
-_PDEATHSIG = 1
-_ENTRY = "import sys; sys.path[:] = {path!r}; from unified_assets.compute.workers import serve; serve({descriptor})"
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
 
-
-class WorkersUnavailable(ResourceError):
-    """Worker processes cannot be started, or the process that forks them was killed."""
-
-    def __init__(self, problem: str) -> None:
-        self.problem = problem
-        super().__init__(f"worker processes cannot run: {problem}. If memory ran out, lower `workers`; then run again.")
+__all__ = ["NotImportable", "Outcome", "WorkerPool", "WorkersUnavailable"]
 
 
 class NotImportable(UsageError):
@@ -88,7 +69,7 @@ class WorkerPool:
         self._task = (_origin(function), pickle.dumps((function, prepare, memory_mib)))
         self._slots: list[_Slot] = []
         self._selector = selectors.DefaultSelector()
-        self._nursery: _Nursery | None = None
+        self._nursery: Nursery | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +105,7 @@ class WorkerPool:
     def _hire(self, slot: "_Slot") -> "_Slot":
         """Give a slot a fresh worker."""
         if self._nursery is None:
-            self._nursery = _Nursery(self._task)
+            self._nursery = Nursery(self._task)
         ours, theirs = socket.socketpair()
         with theirs:
             pid = self._nursery.fork(theirs.fileno())
@@ -234,7 +215,7 @@ class _Slot:
     def give(self, batch: list[tuple[int, Any]]) -> None:
         """Queue items for the worker."""
         for index, item in batch:
-            self.outgoing += _framed((index, item))
+            self.outgoing += framed((index, item))
             self.working.append(index)
         self.since = time.monotonic()
 
@@ -263,11 +244,11 @@ class _Slot:
     def answers(self) -> list[Outcome]:
         """The complete answers received since the last call."""
         found = []
-        while len(self.incoming) >= _HEADER:
-            end = _HEADER + int.from_bytes(self.incoming[:_HEADER], "little")
+        while len(self.incoming) >= HEADER:
+            end = HEADER + int.from_bytes(self.incoming[:HEADER], "little")
             if len(self.incoming) < end:
                 break
-            outcome = Outcome(*pickle.loads(self.incoming[_HEADER:end]))  # noqa: S301 - written by our own child
+            outcome = Outcome(*pickle.loads(self.incoming[HEADER:end]))  # noqa: S301 - written by our own child
             del self.incoming[:end]
             self.working.popleft()
             self.handled += outcome.reason != "out_of_memory"
@@ -275,201 +256,15 @@ class _Slot:
         return found
 
 
-class _Nursery:
-    """Our end of the process that forks workers."""
-
-    def __init__(self, task: tuple[list[tuple[str, str | None]], bytes]) -> None:
-        self._control, theirs = socket.socketpair()
-        command = [sys.executable, "-c", _ENTRY.format(path=sys.path, descriptor=theirs.fileno())]
-        with theirs:
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        problem = self._ask(task)
-        if problem:
-            self.close()
-            raise WorkersUnavailable(problem)
-
-    def _ask(self, message: object, descriptor: int | None = None) -> Any:
-        try:
-            if descriptor is None:
-                self._control.sendall(_framed(message))
-            else:
-                payload = _framed(message)
-                socket.send_fds(self._control, [payload], [descriptor])
-            with self._control.makefile("rb", buffering=0) as stream:
-                return pickle.loads(_exactly(stream, int.from_bytes(_exactly(stream, _HEADER), "little")))  # noqa: S301 - our own child
-        except (EOFError, ConnectionError) as error:
-            raise WorkersUnavailable(f"the process that forks them is gone (exit status {self._process.poll()})") from error
-
-    def fork(self, descriptor: int) -> int:
-        """A new worker that talks over this socket; its process id."""
-        return int(self._ask(("fork", 0), descriptor))
-
-    def end(self, pid: int) -> None:
-        """Kill a worker, if it lives, and reap it."""
-        with suppress(WorkersUnavailable):
-            self._ask(("end", pid))
-
-    def verdict(self, pid: int, memory_mib: int) -> tuple[str, str]:
-        """Why a worker that hung up is gone: (reason, detail)."""
-        status, grown_mib = self._ask(("reap", pid))
-        if not os.WIFSIGNALED(status):
-            return "crash", f"the process ended with exit status {os.waitstatus_to_exitcode(status)}"
-        name = signal.Signals(os.WTERMSIG(status)).name
-        starved = name == "SIGKILL" or grown_mib > memory_mib / 2  # the kernel's OOM killer, or an allocator that aborts at its limit
-        return ("out_of_memory" if starved else "crash"), f"the process died of {name}"
-
-    def close(self) -> None:
-        """Hang up: the nursery ends its workers and itself."""
-        self._control.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def serve(descriptor: int) -> NoReturn:
-    """The nursery: load the function, then fork, end and reap workers on request, until the caller hangs up."""
-    control = socket.socket(fileno=descriptor)
-    children: set[int] = set()
-    with control.makefile("rb", buffering=0) as stream:
-        origin, task = pickle.loads(_exactly(stream, int.from_bytes(_exactly(stream, _HEADER), "little")))  # noqa: S301 - our own parent
-    try:
-        function, memory_mib = _load(origin, task)
-    except Exception as error:  # noqa: BLE001 - whatever the import raises goes to the caller
-        control.sendall(_framed(f"{type(error).__name__}: {error}"))
-        os._exit(1)
-    gc.collect()
-    gc.freeze()
-    control.sendall(_framed(""))
-    while True:
-        data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
-        if not data:
-            break
-        command, pid = pickle.loads(data[_HEADER:])  # noqa: S301 - our own parent
-        if command == "fork":
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _work(socket.socket(fileno=descriptors[0]), function, memory_mib)
-            os.close(descriptors[0])
-            children.add(pid)
-            control.sendall(_framed(pid))
-        else:
-            control.sendall(_framed(_reap(pid, children, grace_s=1.0 if command == "reap" else 0.0)))
-    for pid in list(children):
-        _reap(pid, children, grace_s=0.0)
-    os._exit(0)
-
-
-def _reap(pid: int, children: set[int], *, grace_s: float) -> tuple[int, float]:
-    """Wait status and growth in MiB of a child; one that still runs after the grace is killed."""
-    if pid not in children:
-        return 0, 0.0
-    children.discard(pid)
-    deadline = time.monotonic() + grace_s
-    while True:
-        done, status, usage = os.wait4(pid, os.WNOHANG)
-        if done:
-            return status, usage.ru_maxrss / 1024 - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        if time.monotonic() >= deadline:
-            os.kill(pid, signal.SIGKILL)
-            _, status, _ = os.wait4(pid, 0)
-            return status, 0.0
-        time.sleep(0.002)
-
-
-def _work(channel: socket.socket, function: Callable[[Any], Any], memory_mib: int) -> NoReturn:
-    """A worker: one answer for each item, until the pool hangs up."""
-    _confine(memory_mib)
-    stream = channel.makefile("rb")
-    while header := stream.read(_HEADER):
-        index, item = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
-        exhausted = False
-        try:
-            answer = _framed((index, function(item)))
-        except MemoryError:
-            exhausted = True
-        except UnreadableFile as error:
-            answer = _framed((index, None, error.reason, error.detail[:DETAIL_CHARS]))
-        except BaseException as error:  # noqa: BLE001 - whatever a file provokes becomes a row
-            answer = _framed((index, None, type(error).__name__, str(error)[:DETAIL_CHARS]))
-        if exhausted:
-            answer = _framed((index, None, "out_of_memory", f"needs more than {memory_mib} MiB"))
-        channel.sendall(answer)
-        if exhausted:
-            break
-    os._exit(0)
-
-
-def _confine(memory_mib: int) -> None:
-    """End with the nursery, be silent, dump no core, and take no more than the limit."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
-    silence = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(silence, descriptor)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as stream:  # noqa: PTH123 - the kernel's own file
-        limit = int(stream.read().split()[0]) * resource.getpagesize() + memory_mib * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _origin(function: Callable[[Any], Any]) -> list[tuple[str, str | None]]:
-    """Modules to import in the nursery, each with its file for one that is not on sys.path (tests)."""
+def _origin(function: Callable[[Any], Any]) -> Origin:
+    """The module to import in the nursery, with its file for one that is not on sys.path (tests)."""
     inner = function
     while isinstance(inner, partial):
         inner = inner.func
     name = getattr(inner, "__module__", None)
     if name in {None, "__main__"} or "<" in getattr(inner, "__qualname__", "<"):
         raise NotImportable(function)
-    return [(str(name), getattr(sys.modules.get(str(name)), "__file__", None))]
-
-
-def _load(origin: list[tuple[str, str | None]], task: bytes) -> tuple[Callable[[Any], Any], int]:
-    for name, file in origin:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError:
-            _load_file(name, file)
-    function, prepare, memory_mib = pickle.loads(task)  # noqa: S301 - our own parent
-    if prepare is not None:
-        prepare()
-    return function, memory_mib
-
-
-def _load_file(name: str, file: str | None) -> None:
-    """Import a module by its file under the name its functions were pickled with."""
-    spec = None if file is None else importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(f"no module named {name!r}", name=name)
-    parts = name.split(".")
-    for depth in range(1, len(parts)):
-        sys.modules.setdefault(".".join(parts[:depth]), types.ModuleType(".".join(parts[:depth])))
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-
-def _framed(message: object) -> bytes:
-    payload = pickle.dumps(message, protocol=5)
-    return len(payload).to_bytes(_HEADER, "little") + payload
-
-
-def _exactly(stream: Any, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        part = stream.read(size - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return bytes(data)
+    return str(name), getattr(sys.modules.get(str(name)), "__file__", None)
 
 
 def _readable(channel: socket.socket) -> bool:

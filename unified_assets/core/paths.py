@@ -1,6 +1,6 @@
-"""Names as the file system has them, bytes, in; valid, reversible text out, and back.
+r"""Names as the file system has them, bytes, in; valid, reversible text out, and back.
 
-A byte that is not UTF-8 is written `\\xNN`, a backslash `\\\\`; everything else stands for itself.
+A byte that is not UTF-8 is written `\xNN`, a backslash `\\`; everything else stands for itself.
 """
 
 import re

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from unified_assets.core import plugins
+from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import Decoded
 from unified_assets.files.detection import detect
@@ -36,7 +37,7 @@ def probe_stream(stream: BinaryIO, modality: str, media_type: str) -> Mapping[st
     return _plugin(modality).probe(stream, media_type)
 
 
-def _plugin(modality: str) -> Any:
+def _plugin(modality: str) -> Modality:
     try:
         return plugins.modalities()[modality]
     except KeyError:

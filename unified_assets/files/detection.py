@@ -51,6 +51,7 @@ _MAGIC = (  # (offset, bytes, media type)
 )
 _RIFF = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _AIFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
+_CHUNKED = {b"RIFF": _RIFF, b"RF64": _RIFF, b"FORM": _AIFF}
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free"}
 _SAME_FAMILY = (
@@ -97,19 +98,15 @@ def _by_magic(head: bytes) -> str | None:
     for offset, magic, media_type in _MAGIC:
         if head.startswith(magic, offset):
             return media_type
-    if head[:4] in {b"RIFF", b"RF64"}:
-        return _RIFF.get(head[8:12])
-    if head[:4] == b"FORM":
-        return _AIFF.get(head[8:12])
-    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return "image/bmp"
+    if head[:4] in _CHUNKED:
+        return _CHUNKED[head[:4]].get(head[8:12])
     if head[:4] == b"OggS":
         return "video/ogg" if b"\x80theora" in head[:512] else "audio/ogg"
     if head[:4] == b"\x1aE\xdf\xa3":
         return "video/webm" if b"webm" in head[:128] else "video/x-matroska"
-    if b"%PDF-" in head[:1024]:
-        return "application/pdf"
-    return None
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "image/bmp"
+    return "application/pdf" if b"%PDF-" in head[:1024] else None
 
 
 def _by_directory(stream: BinaryIO, head: bytes, extension: str) -> str | None:

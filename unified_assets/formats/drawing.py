@@ -81,7 +81,8 @@ def flow(blocks: Sequence[Block], *, page: tuple[float, float] = A4, margin: flo
     """Blocks set one below the other on at most `pages` pages: (pixels, text) for each."""
     width, height = page
     done: list[tuple[np.ndarray, str]] = []
-    canvas, texts, at = Canvas(width, height), [], margin
+    texts: list[str] = []
+    canvas, at = Canvas(width, height), margin
     for block in blocks:
         needed = _height(block, width - 2 * margin, height - 2 * margin)
         if block.page_break or (at + min(needed, height - 2 * margin) > height - margin and at > margin):
@@ -98,7 +99,7 @@ def flow(blocks: Sequence[Block], *, page: tuple[float, float] = A4, margin: flo
 def _height(block: Block, width: float, limit: float) -> float:
     if block.picture is not None:
         rows, columns = block.picture.shape[:2]
-        return min(limit, rows * min(1.0, width / max(columns, 1))) + 6
+        return float(min(limit, rows * min(1.0, width / max(columns, 1)))) + 6
     if block.rows:
         return sum(_row_heights(block, width)) + 6
     lines = len(_wrapped(block.text, max(1, int(width / (block.size * _CHAR_WIDTH)))))

@@ -1,6 +1,7 @@
 """An RTF file in; its blocks, text and title out (Rich Text Format 1.9)."""
 
 import re
+from dataclasses import dataclass, field
 
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.formats.drawing import Block
@@ -14,53 +15,87 @@ _SKIPPED = {
 }
 _BREAKS = {"par": "\n", "line": "\n", "row": "\n", "sect": "\n", "page": "\f", "tab": "\t", "cell": "\t"}
 _MARKS = {"emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”"}
+_SYMBOLS = {b"~": " ", b"_": "-", b"\\": "\\", b"{": "{", b"}": "}", b"\n": "\n", b"\r": "\n"}
 _CODE_PAGES = {"437": "cp437", "850": "cp850", "874": "cp874", "932": "cp932", "936": "gbk", "949": "cp949", "950": "big5", "10000": "mac-roman"}
 
 
 def rich_text(data: bytes) -> tuple[str, str]:
     """(text, title). Raises UnreadableFile("truncated") where groups stay open and no text was found."""
     data = data[:MAX_BYTES]
-    out: list[str] = []
-    stack: list[tuple[bool, int]] = []
-    skipping, unicode_skip, to_skip, pending = False, 1, 0, bytearray()
     page = re.search(rb"\\ansicpg(\d+)", data[:4096])
-    codec = _codec(page.group(1).decode() if page else "1252")
-
-    def flush() -> None:
-        if pending:
-            out.append(pending.decode(codec, "replace"))
-            pending.clear()
-
+    reading = _Reading(_codec(page.group(1).decode() if page else "1252"))
     for match in _TOKEN.finditer(data):
         word, number, hexa, symbol, brace, plain = match.groups()
         if hexa is None:
-            flush()
-        if brace == b"{":
-            stack.append((skipping, unicode_skip))
-            if len(stack) > MAX_DEPTH:
-                raise UnreadableFile("bomb", f"groups nested deeper than {MAX_DEPTH}")
-        elif brace == b"}":
-            skipping, unicode_skip = stack.pop() if stack else (False, 1)
+            reading.flush()
+        if brace is not None:
+            reading.group(opens=brace == b"{")
         elif word is not None:
-            name = word.decode("ascii").lower()
-            if name in _SKIPPED:
-                skipping = True
-            elif name == "uc":
-                unicode_skip = min(int(number or 1), 16)
-            elif not skipping and name == "u" and number:
-                out.append(_char(int(number)))
-                to_skip = unicode_skip
-            elif not skipping:
-                out.append(_BREAKS.get(name) or _MARKS.get(name, ""))
+            reading.control(word.decode("ascii").lower(), number)
         elif symbol == b"*":
-            skipping = True
-        elif not skipping:
-            to_skip = _append(out, pending, to_skip, hexa, symbol, plain, codec)
-    flush()
-    text = "".join(out).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
-    if stack and not text:
-        raise UnreadableFile("truncated", f"{len(stack)} open groups")
-    return text, _title(data, codec)
+            reading.skipping = True
+        elif not reading.skipping:
+            reading.characters(hexa, symbol, plain)
+    reading.flush()
+    text = "".join(reading.out).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
+    if reading.groups and not text:
+        raise UnreadableFile("truncated", f"{len(reading.groups)} open groups")
+    return text, _title(data, reading.codec)
+
+
+@dataclass
+class _Reading:
+    """Where a reader of RTF stands. `to_skip` counts the characters that repeat the last Unicode escape for old readers."""
+
+    codec: str
+    out: list[str] = field(default_factory=list)
+    groups: list[tuple[bool, int]] = field(default_factory=list)
+    pending: bytearray = field(default_factory=bytearray)  # bytes written \'hh, decoded together: they may be halves of a character
+    skipping: bool = False
+    unicode_skip: int = 1
+    to_skip: int = 0
+
+    def flush(self) -> None:
+        """Decode the pending bytes."""
+        if self.pending:
+            self.out.append(self.pending.decode(self.codec, "replace"))
+            self.pending.clear()
+
+    def group(self, *, opens: bool) -> None:
+        """A brace: what a group sets ends with it."""
+        if not opens:
+            self.skipping, self.unicode_skip = self.groups.pop() if self.groups else (False, 1)
+            return
+        self.groups.append((self.skipping, self.unicode_skip))
+        if len(self.groups) > MAX_DEPTH:
+            raise UnreadableFile("bomb", f"groups nested deeper than {MAX_DEPTH}")
+
+    def control(self, name: str, number: bytes | None) -> None:
+        """A control word."""
+        if name in _SKIPPED:
+            self.skipping = True
+        elif name == "uc":
+            self.unicode_skip = min(int(number or 1), 16)
+        elif self.skipping:
+            return
+        elif name == "u" and number:
+            self.out.append(chr(int(number) % 0x10000))  # values above 32767 are written as negative numbers
+            self.to_skip = self.unicode_skip
+        else:
+            self.out.append(_BREAKS.get(name) or _MARKS.get(name, ""))
+
+    def characters(self, hexa: bytes | None, symbol: bytes | None, plain: bytes | None) -> None:
+        """Text: a byte in hexadecimal, an escaped symbol, or plain."""
+        if hexa is not None:
+            if self.to_skip:
+                self.to_skip -= 1
+            else:
+                self.pending.append(int(hexa, 16))
+        elif symbol is not None:
+            self.out.append(_SYMBOLS.get(symbol, ""))
+        elif plain is not None:
+            self.out.append(plain[self.to_skip :].decode(self.codec, "replace"))
+            self.to_skip = max(0, self.to_skip - len(plain))
 
 
 def text_blocks(text: str) -> list[Block]:
@@ -74,26 +109,8 @@ def text_blocks(text: str) -> list[Block]:
     return blocks
 
 
-def _append(out: list[str], pending: bytearray, to_skip: int, hexa: bytes | None, symbol: bytes | None, plain: bytes | None, codec: str) -> int:
-    """Add characters, leaving out the fallbacks that follow a \\u; returns how many are still to be left out."""
-    if hexa is not None:
-        if to_skip:
-            return to_skip - 1
-        pending.append(int(hexa, 16))
-    elif symbol is not None:
-        out.append({b"~": " ", b"_": "-", b"-": ""}.get(symbol, symbol.decode("latin-1") if symbol in b"\\{}" else "\n" if symbol in b"\r\n" else ""))
-    elif plain is not None:
-        out.append(plain[to_skip:].decode(codec, "replace"))
-        return max(0, to_skip - len(plain))
-    return to_skip
-
-
 def _codec(code_page: str) -> str:
     return _CODE_PAGES.get(code_page) or (f"cp{code_page}" if code_page in {f"125{digit}" for digit in range(9)} else "cp1252")
-
-
-def _char(value: int) -> str:
-    return chr(value % 0x10000)  # values above 32767 are written as negative numbers
 
 
 def _title(data: bytes, codec: str) -> str:

@@ -17,7 +17,7 @@ _MASTER_UNITS = 8.0  # of 1/576 inch, a point
 _MAX_RECORDS = 200_000
 _MAX_DEPTH = 24
 _CURRENT_USER_ENCRYPTED = b"\xdf\xc4\xd1\xf3"
-_SLIDE, _DOCUMENT_ATOM, _LIST, _PERSIST = 0x03EE, 0x03E9, 0x0FF0, 0x03F3
+_DOCUMENT, _SLIDE, _DOCUMENT_ATOM, _LIST, _PERSIST = 0x03E8, 0x03EE, 0x03E9, 0x0FF0, 0x03F3
 _CHARS, _BYTES, _OUTLINE = 0x0FA0, 0x0FA8, 0x0F9E
 _SHAPE, _ANCHOR, _CHILD_ANCHOR, _OPTIONS = 0xF004, 0xF010, 0xF00F, 0xF00B
 _PICTURE_ID = 0x4104  # property pib, a blip reference
@@ -79,7 +79,7 @@ def _walk(data: bytes, reading: _Reading, depth: int) -> None:
             shapes: list[Shape] = []
             _collect_shapes(body, reading, outline, shapes, 0)
             reading.slides.append(shapes)
-        elif container and depth < _MAX_DEPTH and kind in {0x03E8}:
+        elif container and depth < _MAX_DEPTH and kind == _DOCUMENT:
             _walk(body, reading, depth + 1)
 
 

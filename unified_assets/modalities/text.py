@@ -74,7 +74,7 @@ def _lines(stream: BinaryIO, media_type: str) -> int | None:
 
 
 def _good() -> tuple[bytes, str]:
-    return "name,colour\napple,red\nplum,violet\n".encode(), "text/csv"
+    return b"name,colour\napple,red\nplum,violet\n", "text/csv"
 
 
 def _bad() -> tuple[bytes, str]:

@@ -16,35 +16,46 @@ import pytest
 from unified_assets.compute.workers import NotImportable, WorkerPool, WorkersUnavailable
 from unified_assets.core.errors import UnreadableFile
 
-pool_of = partial(WorkerPool, timeout_s=2.0, memory_mib=256, prepare=None)
+pool_of = partial(WorkerPool, timeout_s=20.0, memory_mib=128, prepare=None)
+
+
+def hoard() -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(16 << 20))
+
+
+def refuse(_: str) -> None:
+    raise UnreadableFile("truncated", "ends after 3 bytes")
+
+
+def fail(value: str) -> None:
+    raise ValueError(value)
+
+
+def spin(_: str) -> None:
+    while True:
+        pass
+
+
+DEEDS = {
+    "segfault": lambda _: ctypes.string_at(0),
+    "exit": lambda _: os._exit(3),
+    "hang": lambda _: time.sleep(600),
+    "spin": spin,
+    "bomb": lambda _: hoard(),
+    "raise": refuse,
+    "error": fail,
+    "leave": lambda _: sys.exit(4),
+    "unpicklable": lambda _: threading.Lock(),
+    "big": lambda _: np.full((1200, 1200, 3), 7, np.uint8),
+    "good": lambda value: value,
+}
 
 
 def behave(item: str) -> object:
     kind, _, value = item.partition(":")
-    if kind == "segfault":
-        ctypes.string_at(0)
-    if kind == "exit":
-        os._exit(3)
-    if kind == "hang":
-        time.sleep(600)
-    if kind == "spin":
-        while True:
-            pass
-    if kind == "bomb":
-        hoard = []
-        while True:
-            hoard.append(bytearray(16 << 20))
-    if kind == "raise":
-        raise UnreadableFile("truncated", "ends after 3 bytes")
-    if kind == "error":
-        raise ValueError(value)
-    if kind == "leave":
-        raise SystemExit(4)
-    if kind == "unpicklable":
-        return threading.Lock()
-    if kind == "big":
-        return np.full((1200, 1200, 3), 7, np.uint8)
-    return value
+    return DEEDS[kind](value)
 
 
 def add(offset: int, item: int) -> int:
@@ -60,10 +71,10 @@ def test_twenty_planted_faults_get_their_reason_and_no_good_item_is_lost():
     items = [f"good:{number}" for number in range(200)]
     faults = {"segfault": "crash", "exit": "crash", "hang": "timeout", "spin": "timeout", "bomb": "out_of_memory"}
     planted = {}
-    for position, (kind, reason) in enumerate(list(faults.items()) * 4):
+    for position, (kind, reason) in enumerate([*list(faults.items()) * 2, *list(faults.items())[:2] * 5]):
         planted[position * 9 + 5] = reason
         items[position * 9 + 5] = kind
-    with pool_of(behave, workers=4, timeout_s=1.0) as pool:
+    with pool_of(behave, workers=4, timeout_s=3.0) as pool:
         outcomes = {outcome.index: outcome for outcome in pool.map(items)}
     assert sorted(outcomes) == list(range(200))
     assert {index: outcome.reason for index, outcome in outcomes.items() if outcome.reason} == planted
