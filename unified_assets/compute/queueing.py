@@ -28,7 +28,7 @@ def grant(asks: list[Ask], machine: Machine, now: float) -> None:
     cores = machine.cores - sum(ask.cores for ask in asks if ask.state == "held")
     gangs = {ask.gang: ask.gang_gib for ask in asks if ask.kind == "memory" and ask.state == "held"}
     memory_gib = machine.memory_gib - sum(gangs.values())
-    taken = {ask.gpu for ask in asks if ask.state == "held" and ask.gpu is not None}
+    taken: set[int | None] = {ask.gpu for ask in asks if ask.state == "held" and ask.gpu is not None}
     for ask in sorted((ask for ask in asks if ask.state == "waiting"), key=lambda ask: _rank(ask, now)):
         if ask.kind == "memory":
             if ask.gang in gangs or ask.gang_gib <= memory_gib + SLACK:

@@ -44,6 +44,7 @@ class Preset(BaseModel):
     exchange: bool = Field(True, description="Whether models learn from each other and start from each other's champions.")
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")
+    min_steps_per_epoch: int = Field(20, ge=1, description="Fewest steps of one model in an epoch, so that few files are still learned from.")
     patience: int | None = Field(None, ge=1, description="Rounds without a better validation score before a model stops; none: never.")
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
@@ -53,6 +54,8 @@ class Preset(BaseModel):
     def _consistent(self) -> Self:
         if self.checkpoint_interval > self.epochs:
             raise ValueError(f"checkpoint_interval {self.checkpoint_interval} is longer than epochs {self.epochs}")
+        if self.min_steps_per_epoch > self.max_steps_per_epoch:
+            raise ValueError(f"min_steps_per_epoch {self.min_steps_per_epoch} is more than max_steps_per_epoch {self.max_steps_per_epoch}")
         if self.target_models != "all" and not self.target_models:
             raise ValueError("target_models is empty: name at least one model, or write `all`")
         bad = sorted(name for name, rate in self.learning_rate.items() if not 0 < rate < 1)

@@ -1,0 +1,49 @@
+"""A model's tasks in, the reference each is compared with out; kept beside the dataset, since neither changes."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from unified_assets.core.contracts import BaselineScore, ModelSpec, TaskData
+from unified_assets.store.local import StateNotWritable, write_text
+
+FILE = "baselines.json"
+
+
+def measure(
+    spec: ModelSpec, tasks: Sequence[TaskData], folder: Path | None, *, lease: Callable[[], AbstractContextManager[Any]], log: Callable[[str], None]
+) -> dict[str, BaselineScore]:
+    """The reference of each task: read where this version of the model measured it before, else measured under a lease each."""
+    kept = _read(folder, spec)
+    for data in tasks:
+        if data.info.task not in kept:
+            with lease():
+                kept[data.info.task] = spec.baseline(data)
+            _write(folder, spec, kept, log)
+    return {data.info.task: kept[data.info.task] for data in tasks}
+
+
+def _read(folder: Path | None, spec: ModelSpec) -> dict[str, BaselineScore]:
+    """What is kept; a file that cannot be read, or of another version of the model, counts as none."""
+    if folder is None:
+        return {}
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if record["spec"] != [spec.name, spec.version]:
+            return {}
+        return {task: BaselineScore(**{**value, "predictions": tuple(value["predictions"])}) for task, value in record["tasks"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write(folder: Path | None, spec: ModelSpec, kept: dict[str, BaselineScore], log: Callable[[str], None]) -> None:
+    if folder is None:
+        return
+    tasks = {task: {**asdict(value), "predictions": list(value.predictions)} for task, value in sorted(kept.items())}
+    try:
+        write_text(folder / FILE, json.dumps({"spec": [spec.name, spec.version], "tasks": tasks}))
+    except StateNotWritable as error:
+        log(f"baselines are not kept: {error}")

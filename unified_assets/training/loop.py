@@ -1,0 +1,191 @@
+"""One round: a checkpoint and the peers' knowledge in, a checkpoint, knowledge and metrics out.
+
+A pure function of files and a seed: what the process keeps of the round before is a cache, used only while the checkpoint on
+disk is the one it was written to.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unified_assets.core.contracts import TaskData
+from unified_assets.store.local import write_text
+from unified_assets.training import checkpoints, knowledge, slots
+from unified_assets.training.exchange import lessons
+from unified_assets.training.metrics import goodness, score
+from unified_assets.training.orders import RoundOrder, RoundReport
+from unified_assets.training.stability import stable
+from unified_assets.training.state import Progress, TrainingState
+from unified_assets.training.steps import precision, run_steps
+
+VALIDATED = 300  # rows of a task's validation side that a round is scored on, evenly spread
+
+
+@dataclass(kw_only=True)
+class Cache:
+    """What the process keeps between rounds, and of which checkpoint it is."""
+
+    stamp: str | None = None
+    state: TrainingState | None = None
+
+
+def prepare(order: RoundOrder, cache: Cache, *, weights: Callable[[Any], None] | None = None) -> None:
+    """Round 0: build the learner, fit its statistics, write the first checkpoint. `weights` may load a champion's."""
+    import torch
+
+    start_compute(order.threads)
+    started, cpu = time.perf_counter(), time.process_time()
+    torch.manual_seed(order.plan.seed)
+    learner, optimizers = _make(order)
+    with torch.no_grad():
+        learner.fit_statistics(order.tasks, order.pairs)
+    if weights is not None:
+        weights(learner)
+    state = TrainingState(
+        learner=learner,
+        optimizers=optimizers,
+        average=[],
+        best={},
+        progress=Progress(),
+        generator=np.random.default_rng(order.plan.seed),
+        torch_random=torch.get_rng_state(),
+    )
+    if order.preset.ema:
+        state.start_average()
+    state.best = state.weights()
+    state.progress.compute_s, state.progress.cpu_s = time.perf_counter() - started, time.process_time() - cpu
+    _keep(cache, state, checkpoints.save(state, order.checkpoints, reuse_best=False))
+
+
+def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
+    """Train one round from the checkpoint of the round before. Writes the knowledge slot first, then the checkpoint."""
+    start_compute(order.threads)
+    started, cpu, io_s = time.perf_counter(), time.process_time(), 0.0
+    before = checkpoints.folder_of(order.checkpoints, order.round_index - 1)
+    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs)
+
+    def attempt(factor: float, cuts: int) -> tuple[TrainingState, int, float | None, float]:
+        nonlocal io_s
+        since = time.perf_counter()
+        state = restore(order, cache, before)
+        io_s += time.perf_counter() - since
+        cache.state = None  # from here on it is ahead of the checkpoint
+        state.progress.lr_scale *= factor
+        state.progress.accumulate = max(state.progress.accumulate, cuts)
+        return (state, *run_steps(order, state, teaching))
+
+    state, steps, train_loss, rate = stable(attempt, model=order.spec.name, round_index=order.round_index, batch_size=order.preset.batch_size, log=order.log)
+    state.progress.round_index = order.round_index
+    improved, mean = _validate(order, state)
+    with state.averaged() as learner, precision(order.device):
+        publish_knowledge(order, learner)
+    since = time.perf_counter()
+    state.progress.compute_s += since - started
+    state.progress.cpu_s += time.process_time() - cpu
+    _keep(cache, state, checkpoints.save(state, order.checkpoints, reuse_best=not improved))
+    io_s += time.perf_counter() - since
+    return RoundReport(
+        steps=steps,
+        epochs=order.preset.epochs_of(order.round_index),
+        train_loss=train_loss,
+        valid_score=mean,
+        scores=state.progress.scores,
+        learning_rate=rate,
+        compute_s=time.perf_counter() - started,
+        cpu_s=time.process_time() - cpu,
+        io_s=io_s,
+        peers=tuple(sorted({peer for lesson in teaching for peer in lesson.peers})),
+        lessons={lesson.task: lesson.kappa for lesson in teaching},
+        improved=improved,
+    )
+
+
+def restore(order: RoundOrder, cache: Cache, folder: Path) -> TrainingState:
+    """The state of a checkpoint, on the order's device: from the cache if it is of that very checkpoint, else from disk."""
+    import torch
+
+    stamp = checkpoints.stamp(folder)
+    if cache.state is None or cache.stamp != stamp:
+        cache.state = checkpoints.load(folder, lambda: _make(order))
+        cache.stamp = stamp
+    cache.state.to(order.device)
+    torch.set_rng_state(cache.state.torch_random)
+    if order.device.startswith("cuda"):
+        torch.cuda.manual_seed_all(int(cache.state.generator.bit_generator.random_raw()) & 0x7FFFFFFF)
+    return cache.state
+
+
+def start_compute(threads: int) -> None:
+    """Use exactly the threads of the lease."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def publish_knowledge(order: RoundOrder, learner: Any) -> None:
+    """Write the slot of the round. Where one is there already (a resumed round, or a tombstone), that one stays."""
+    pairs = order.pairs if order.preset.exchange and _takes_part(order) else None
+    answers = knowledge.answers_of(learner, order.spec.name, order.tasks, pairs)
+    slots.publish(slots.slot_of(order.knowledge_dir, order.spec.name, order.round_index), lambda folder: knowledge.write(folder, answers))
+
+
+def _takes_part(order: RoundOrder) -> bool:
+    """Whether anybody reads its answers: the models it teaches, or itself beside a teacher's."""
+    return bool(order.spec.teaches or order.peers or order.spec.pair_roles)
+
+
+def _own_slot(order: RoundOrder) -> Path | None:
+    return slots.find(order.knowledge_dir, order.spec.name, order.round_index - 1) if order.peers else None
+
+
+def _make(order: RoundOrder) -> tuple[Any, list[Any]]:
+    learner: Any = order.spec.build(blueprint(order))
+    optimizers = learner.optimizers(order.plan.learning_rate)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return learner, optimizers
+
+
+def blueprint(order: RoundOrder) -> dict[str, Any]:
+    """How the model is built: made once for a run, and read from its file by whoever resumes."""
+    path = order.checkpoints / "blueprint.json"
+    if not path.is_file():
+        order.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(order.spec.blueprint(order.tasks, order.pairs)))
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _keep(cache: Cache, state: TrainingState, folder: Path) -> None:
+    cache.state, cache.stamp = state, checkpoints.stamp(folder)
+
+
+def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | None]:
+    """Score the averaged weights; keep them if no round was better. Returns (whether kept, mean score)."""
+    with state.averaged() as learner:
+        state.progress.scores = {data.info.task: _score(learner, data, order.device) for data in order.tasks}
+        goods = [goodness(data, state.progress.scores[data.info.task]) for data in order.tasks]
+        measured = [value for value in goods if value is not None]
+        mean = float(np.mean(measured)) if measured else None
+        best = state.progress.best_score
+        improved = mean is None or best is None or mean >= best
+        if improved:
+            state.best, state.progress.best_round = state.weights(), order.round_index
+            state.progress.best_score = mean
+    return improved, mean
+
+
+def _score(learner: Any, data: TaskData, device: str) -> float | None:
+    rows = data.rows("valid")
+    if len(rows) > VALIDATED:
+        rows = rows[np.linspace(0, len(rows) - 1, VALIDATED).astype(np.int64)]
+    if not len(rows):
+        return None
+    with precision(device):
+        return score(data, learner.predict(data, rows).answers, rows)

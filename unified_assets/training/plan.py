@@ -1,0 +1,169 @@
+"""Members, preset and machine in; `plan.json` out: rounds, threads, devices and seeds of every model, fixed for the run.
+
+The first step of a run writes it under a lock, the others read it: threads change the last bits of a result, so they are not
+decided anew by whoever resumes.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from unified_assets.compute.inventory import Inventory
+from unified_assets.core.contracts import ModelSpec, Needs
+from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
+from unified_assets.core.presets import Preset
+from unified_assets.store.local import write_text
+from unified_assets.training.inputs import seed_of
+
+GUESSED_STEP_S = 0.05  # before a round was measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """How one model trains. `device` is `cpu` or `cuda`; `work_s` is a first guess of its whole training, for the queue."""
+
+    model: str
+    rounds: int
+    cores: int
+    threads: int
+    device: str
+    memory_gib: float
+    gpu_memory_gib: float
+    seed: int
+    learning_rate: float
+    priority: int
+    work_s: float
+    spec_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a run trains."""
+
+    run: str
+    preset: Preset
+    models: Mapping[str, ModelPlan]
+    champions: Mapping[str, str | None]
+    cores: int
+    memory_gib: float
+
+    @property
+    def memory_of(self) -> dict[str, float]:
+        """GiB of every member: the run is admitted as a whole."""
+        return {name: model.memory_gib for name, model in self.models.items()}
+
+
+def make_plan(
+    run_dir: Path,
+    *,
+    models: Mapping[str, Any],
+    preset: Preset,
+    inventory: Inventory,
+    specs: Mapping[str, ModelSpec],
+    champions: Mapping[str, Path | None] | None = None,
+    torch_has_cuda: Callable[[], bool] | None = None,
+) -> Plan:
+    """The run's plan; made and written if this is the first step to ask.
+
+    `models`: member -> its TaskCounts. Raises InsufficientResources or DeviceNotAvailable for what cannot be had here.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path = run_dir / "plan.json"
+    descriptor = os.open(run_dir / ".plan.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not path.is_file():
+            usable = _torch_has_cuda if torch_has_cuda is None else torch_has_cuda
+            plans = {name: _plan_model(specs[name], counts, preset, inventory, members=len(models), cuda=usable) for name, counts in sorted(models.items())}
+            pinned = {name: None if folder is None else str(folder) for name, folder in sorted((champions or {}).items())}
+            plan = Plan(run=run_dir.name, preset=preset, models=plans, champions=pinned, cores=inventory.cores, memory_gib=inventory.memory_gib)
+            write_text(path, json.dumps(_as_dict(plan), indent=1) + "\n")
+    finally:
+        os.close(descriptor)
+    return read_plan(run_dir)
+
+
+def read_plan(run_dir: Path) -> Plan:
+    """The plan of a run."""
+    value = json.loads((run_dir / "plan.json").read_text(encoding="utf-8"))
+    models = {name: ModelPlan(**model) for name, model in value.pop("models").items()}
+    value.pop("members")
+    return Plan(models=models, preset=Preset.model_validate(_tuples(value.pop("preset"))), **value)
+
+
+def steps_in_epoch(sizes: Mapping[str, int], preset: Preset) -> int:
+    """Steps of one model in an epoch: its batches, but enough of them to learn from few files and no more than the cap."""
+    batches = sum(-(-size // preset.batch_size) for size in sizes.values())
+    return min(preset.max_steps_per_epoch, max(preset.min_steps_per_epoch, batches))
+
+
+def train_sizes(counts: Any) -> dict[str, int]:
+    """Task -> training examples, from a TaskCounts."""
+    tasks = counts.tasks if hasattr(counts, "tasks") else counts
+    return {name: int(sides["train"]) for name, sides in tasks.items()}
+
+
+def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:
+    needs = preset.needs[spec.name].applied(spec.needs) if spec.name in preset.needs else spec.needs
+    threads = _threads(spec.name, needs, inventory.cores, members)
+    steps = steps_in_epoch(train_sizes(counts), preset) * preset.epochs
+    return ModelPlan(
+        model=spec.name,
+        rounds=preset.rounds,
+        cores=threads,
+        threads=threads,
+        device=_device(spec.name, needs, preset.device, inventory, cuda),
+        memory_gib=needs.memory_gib,
+        gpu_memory_gib=needs.gpu_memory_gib,
+        seed=seed_of(preset.seed, spec.name),
+        learning_rate=preset.learning_rate.get(spec.name, spec.learning_rate),
+        priority=preset.priority.get(spec.name, 0),
+        work_s=steps * GUESSED_STEP_S,
+        spec_version=spec.version,
+    )
+
+
+def _threads(model: str, needs: Needs, cores: int, members: int) -> int:
+    """One core each while there are more models than cores (1.7 times faster than all cores for one model after another)."""
+    if needs.min_cores > cores:
+        fix = f"Set `needs: {{{model}: {{min_cores: {cores}}}}}` in the preset, or give this process more cores (affinity, cgroup quota)."
+        raise InsufficientResources(model=model, resource="CPU", needed=needs.min_cores, available=cores, unit="cores", fix=fix)
+    return min(cores, max(needs.min_cores, min(needs.max_cores, cores // max(1, members))))
+
+
+def _device(model: str, needs: Needs, wanted: str, inventory: Inventory, cuda: Callable[[], bool]) -> str:
+    if wanted == "cpu":
+        return "cpu"
+    largest = max((gpu.memory_gib for gpu in inventory.gpus), default=0.0)
+    usable = bool(inventory.gpus) and cuda()
+    if wanted == "auto":
+        return "cuda" if usable and needs.gpu_memory_gib <= largest else "cpu"
+    if not inventory.gpus:
+        raise DeviceNotAvailable(model=model, device=wanted, found="no GPU is visible to this process")
+    if not usable:
+        raise DeviceNotAvailable(model=model, device=wanted, found="this build of torch has no CUDA")
+    if needs.gpu_memory_gib > largest:
+        fix = f"Lower `needs: {{{model}: {{gpu_memory_gib: …}}}}` in the preset, or train it on the CPU with `device: cpu`."
+        raise InsufficientResources(model=model, resource="GPU memory", needed=needs.gpu_memory_gib, available=round(largest, 2), unit="GiB", fix=fix)
+    return "cuda"
+
+
+def _torch_has_cuda() -> bool:
+    """Whether this torch was built for CUDA; touches no device, so that processes forked later can still use it."""
+    import torch
+
+    return torch.version.cuda is not None
+
+
+def _as_dict(plan: Plan) -> dict[str, Any]:
+    models = {name: asdict(model) for name, model in plan.models.items()}
+    rest = {"champions": dict(plan.champions), "cores": plan.cores, "memory_gib": plan.memory_gib}
+    return {"run": plan.run, "members": sorted(models), "preset": plan.preset.model_dump(mode="json"), "models": models, **rest}
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

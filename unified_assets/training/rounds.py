@@ -1,0 +1,282 @@
+"""One model's whole training in a run: baselines, preparation, rounds with a barrier between, test metrics.
+
+It holds its lock and its memory while it lives, cores and a GPU only while a round computes. Killed at any point and started
+again, it goes on from its last checkpoint to the same bits.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unified_assets.compute.leases import Lease, LeaseBroker
+from unified_assets.core import plugins
+from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
+from unified_assets.training import baselines, checkpoints, logs, loop, slots
+from unified_assets.training.barrier import Membership
+from unified_assets.training.carry import carry_over
+from unified_assets.training.inputs import Dataset, chosen_tasks
+from unified_assets.training.loop import Cache
+from unified_assets.training.orders import RoundOrder, RoundReport
+from unified_assets.training.plan import Plan
+from unified_assets.training.results import read_results, write_final
+
+BASELINE_ROUND, PREPARATION = -1, 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOutcome:
+    """A trained model: the folder to register, its results, rounds trained, and whether all was there already."""
+
+    folder: Path
+    results: Mapping[str, Any]
+    rounds: int
+    skipped: bool
+
+
+def train_model(
+    spec: ModelSpec,
+    *,
+    dataset: Dataset,
+    run_dir: Path,
+    knowledge_dir: Path,
+    plan: Plan,
+    broker: LeaseBroker,
+    members: Sequence[str],
+    champions: Mapping[str, Path | None],
+    initial: Path | None,
+    sink: EventSink,
+    specs: Mapping[str, ModelSpec] | None = None,
+    locks: Path | None = None,
+    stall_s: float = 20.0,
+    grace_s: float = 20.0,
+) -> ModelOutcome:
+    """Train a model as the plan says, beside the other `members` of the run.
+
+    `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `locks`: a folder of
+    this attempt at the run (a re-execution needs a fresh one); default `<run_dir>/locks`. Raises YieldStep where the step has
+    to step aside, Diverged, InsufficientResources, DeviceNotAvailable, NothingToTrain, CorruptCheckpoint.
+    """
+    folder = run_dir / "models" / spec.name / "final"
+    membership = Membership(locks=locks or run_dir / "locks", model=spec.name, members=tuple(members), stall_s=stall_s, grace_s=grace_s)
+    mine = plan.models[spec.name]
+    with membership.alive():
+        done = read_results(folder)
+        if done is not None and done["dataset"] == dataset.digest:
+            sink.log(f"{spec.name} was trained in this run already")
+            return ModelOutcome(folder=folder, results=done, rounds=int(done["rounds"]), skipped=True)
+        order = RoundOrder(
+            spec=spec,
+            plan=mine,
+            preset=plan.preset,
+            tasks=chosen_tasks(dataset, plan.preset),
+            pairs=dataset.pairs,
+            round_index=PREPARATION,
+            checkpoints=run_dir / "models" / spec.name / "checkpoints",
+            knowledge_dir=knowledge_dir,
+            log=sink.log,
+        )
+        with broker.admit(spec.name, mine.memory_gib, run=plan.run, members=plan.memory_of, waiting=sink.waiting):
+            training = _Training(order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions)
+            training.teachers = _teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
+            return training.run(dataset, folder, initial)
+
+
+def _teachers(model: str, specs: Mapping[str, ModelSpec] | None, members: Sequence[str], champions: Mapping[str, Path | None]) -> tuple[str, ...]:
+    """Whose answers it reads: members of the run, and champions, that say they teach this model."""
+    known = plugins.models() if specs is None else specs
+    able = (name for name in known if name in members or champions.get(name) is not None)
+    return tuple(sorted(name for name in able if name != model and model in known[name].teaches))
+
+
+@dataclass(kw_only=True)
+class _Training:
+    """The parts of one model's training, and what they share."""
+
+    order: RoundOrder
+    plan: Plan
+    run_dir: Path
+    broker: LeaseBroker
+    membership: Membership
+    sink: EventSink
+    champions: Mapping[str, Path | None]
+    teachers: tuple[str, ...] = ()
+    _measured_s: float = 0.0
+
+    def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
+        """Whatever is left to do."""
+        order, cache = self.order, Cache()
+        references = baselines.measure(order.spec, order.tasks, dataset.folder, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
+        done = checkpoints.newest(order.checkpoints)
+        if done is None:
+            with self._lease(PREPARATION):
+                loop.prepare(order, cache, weights=self._start_from(initial))
+            done = 0
+        elif done:
+            self.sink.log(f"{order.spec.name} goes on after round {done} of {order.plan.rounds}")
+        started, results = time.monotonic(), None
+        for index in range(done + 1, order.plan.rounds + 1):
+            if self._stopped(cache, index):
+                break
+            results = self._round(index, cache, started, lambda: self._finish(cache, dataset, folder, references))
+            if results is not None:
+                break
+        if results is None:
+            with self._lease(max(1, self._progress(cache).round_index)) as lease:
+                results = self._finish_on(lease, cache, dataset, folder, references)
+        for task in results["tasks"]:
+            self.sink.result(task["task"], task)
+        return ModelOutcome(folder=folder, results=results, rounds=int(results["rounds"]), skipped=False)
+
+    def _round(self, index: int, cache: Cache, started: float, finish: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+        """One round; with the final figures under the same lease, where it is the last."""
+        order = self.order
+        waited = time.monotonic()
+        peers = self._peers(index, cache)
+        with self._lease(index, cache) as lease:
+            wait_s = time.monotonic() - waited
+            ready = _at(order, index, peers).on(threads=lease.threads, device=lease.device)
+            report = loop.train_round(ready, cache)
+            last = index == order.plan.rounds or self._stopped(cache, index + 1)
+            if last:
+                slots.end(order.knowledge_dir, order.spec.name, index)
+            self.order = ready
+            self._report(index, report, wait_s=wait_s, started=started)
+            return finish() if last else None
+
+    def _peers(self, index: int, cache: Cache) -> dict[str, Path]:
+        """What to learn from in a round: the slots of the round before; a champion's knowledge where there is a tombstone."""
+        if index == 1 or not self.teachers:
+            return {}
+
+        def idle() -> None:
+            if self.broker.gpu_wanted(self.order.spec.name):
+                _to_memory(cache)
+                self.broker.leave_gpu(self.order.spec.name)
+
+        found = self.membership.wait_for(self.teachers, self.order.knowledge_dir, index - 1, waiting=self.sink.waiting, idle=idle)
+        return {peer: folder for peer, slot in found.items() if (folder := self._knowledge_in(peer, slot, index)) is not None}
+
+    def _knowledge_in(self, peer: str, slot: Path, index: int) -> Path | None:
+        if not slots.is_tombstone(slot):
+            return slot
+        champion = self.champions.get(peer)
+        known = None if champion is None else champion / "knowledge"
+        if known is not None and known.is_dir():
+            self.sink.log(f"round {index}: {peer} is gone; its champion's knowledge is used")
+            return known
+        self.sink.log(f"round {index}: {peer} is gone and has no champion; nothing is learned from it")
+        return None
+
+    @contextmanager
+    def _lease(self, index: int, cache: Cache | None = None) -> Iterator[Lease]:
+        """Cores (and a GPU for a training round) while something computes; no thread beyond them."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        mine = self.order.plan
+        left = 1.0 - max(0, index - 1) / mine.rounds
+        with (
+            self.broker.round(
+                mine.model,
+                index,
+                cores=mine.cores,
+                threads=mine.threads,
+                device=mine.device if index > PREPARATION else "cpu",
+                gpu_memory_gib=mine.gpu_memory_gib,
+                priority=mine.priority,
+                remaining=self._remaining_s(index, left),
+                log=self.run_dir / "leases" / f"{mine.model}.jsonl",
+                waiting=self.sink.waiting,
+                leave_gpu=lambda: _to_memory(cache),
+            ) as lease,
+            threadpool_limits(limits=mine.threads),
+        ):
+            loop.start_compute(mine.threads)
+            yield lease
+
+    def _remaining_s(self, index: int, left: float) -> float:
+        """Work that is left: as measured over the rounds done, before that as the plan guesses."""
+        done = self._measured_s / max(1, index - 1) if index > 1 and self._measured_s else 0.0
+        return done * self.order.plan.rounds * left if done else self.order.plan.work_s * left
+
+    def _stopped(self, cache: Cache, index: int) -> bool:
+        """Whether no further round is worth it: no better score for `patience` rounds, or the time is spent."""
+        progress, preset = self._progress(cache), self.plan.preset
+        if preset.patience is not None and progress.round_index - progress.best_round >= preset.patience and progress.best_round:
+            self.sink.log(f"stops before round {index}: no better validation score since round {progress.best_round}")
+            return True
+        if preset.minutes is not None and progress.compute_s >= 60 * preset.minutes:
+            self.sink.log(f"stops before round {index}: {preset.minutes:g} minutes of training are spent")
+            return True
+        return False
+
+    def _progress(self, cache: Cache) -> Any:
+        if cache.state is None:
+            newest = checkpoints.newest(self.order.checkpoints)
+            assert newest is not None
+            loop.restore(self.order, cache, checkpoints.folder_of(self.order.checkpoints, newest))
+        assert cache.state is not None
+        return cache.state.progress
+
+    def _report(self, index: int, report: RoundReport, *, wait_s: float, started: float) -> None:
+        self._measured_s += report.compute_s
+        row = {
+            "model": self.order.spec.name,
+            "round": index,
+            "epochs": report.epochs,
+            "steps": report.steps,
+            "train_loss": report.train_loss,
+            "valid_score": report.valid_score,
+            "learning_rate": report.learning_rate,
+            "compute_s": report.compute_s,
+            "wait_s": wait_s,
+            "cpu_s": report.cpu_s,
+            "peers": list(report.peers),
+            "ended": time.time(),
+        }
+        extra = {"io_s": report.io_s, "scores": dict(report.scores), "lessons": dict(report.lessons), "improved": report.improved}
+        logs.append(self.run_dir / "rounds" / f"{self.order.spec.name}.jsonl", {**row, **extra})
+        for task, kappa in report.lessons.items():
+            self.sink.log(f"round {index}: {task} learned from {', '.join(report.peers)} on pairs (kappa {kappa:.2f})")
+        left = self.order.plan.rounds - index
+        self.sink.round_done(row, report.scores, left * (time.monotonic() - started) / max(1, index) if left else 0.0)
+
+    def _start_from(self, initial: Path | None) -> Callable[[Any], None] | None:
+        if initial is None or self.plan.preset.start_from == "scratch":
+            return None
+
+        def load(learner: Any) -> None:
+            carried = carry_over(learner, initial)
+            self.sink.log(f"starts from {len(carried)} parameters of the champion in {initial}")
+
+        return load
+
+    def _finish_on(self, lease: Lease, cache: Cache, dataset: Dataset, folder: Path, references: Mapping[str, BaselineScore]) -> dict[str, Any]:
+        self._progress(cache)
+        self.order = self.order.on(threads=lease.threads, device=lease.device)
+        return self._finish(cache, dataset, folder, references)
+
+    def _finish(self, cache: Cache, dataset: Dataset, folder: Path, references: Mapping[str, BaselineScore]) -> dict[str, Any]:
+        """Test metrics of the best weights; called under a lease."""
+        progress = self._progress(cache)
+        assert cache.state is not None
+        cache.state.to(self.order.device)
+        order = _at(self.order, progress.round_index, {})
+        slots.end(order.knowledge_dir, order.spec.name, progress.round_index)
+        results = write_final(order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s)
+        cache.state = None
+        return results
+
+
+def _at(order: RoundOrder, index: int, peers: Mapping[str, Path]) -> RoundOrder:
+    from dataclasses import replace
+
+    return replace(order, round_index=index, peers=peers)
+
+
+def _to_memory(cache: Cache | None) -> None:
+    """Leave the GPU."""
+    if cache is not None and cache.state is not None:
+        cache.state.to("cpu")
