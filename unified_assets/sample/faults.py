@@ -104,7 +104,7 @@ def _spoil_sounds(lake: Lake) -> None:
         wav[:30],
         modality="audio",
         media_type="audio/wav",
-        status="unreadable",
+        status="quarantined",
         issue="corrupt_header",
         decision="reject",
         fault="truncated",
@@ -127,7 +127,7 @@ def _spoil_texts(lake: Lake) -> None:
     pdf = pages_pdf.pdf(papers.paper(words.rng, "letter"))
     lake.add(
         f"{INBOX}/half a letter.pdf", pdf[: len(pdf) // 2], modality="document", media_type="application/pdf",
-        status="unreadable", issue="corrupt", decision="reject", fault="truncated",
+        status="quarantined", issue="corrupt", decision="reject", fault="truncated",
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def _hostile_files(lake: Lake) -> None:
         modality="other",
         media_type="application/octet-stream",
         status="unsupported",
-        issue="unsupported",
+        issue="unknown_format",
         decision="reject",
         fault="junk",
     )
@@ -152,11 +152,9 @@ def _hostile_files(lake: Lake) -> None:
     except (AttributeError, OSError) as error:
         lake.skipped.append(f"FIFO: {error}")
     else:
-        lake.note(f"{INBOX}/events", modality="other", media_type="inode/fifo", status="unsupported", issue="not_regular", decision="reject", fault="fifo")
+        lake.note(f"{INBOX}/events", modality="other", media_type="inode/fifo", status="unreadable", issue="not_regular", decision="reject", fault="fifo")
     (lake.root / INBOX / "shortcut.txt").symlink_to(f"../../{lake.name}.truth/README.md")
-    lake.note(
-        f"{INBOX}/shortcut.txt", modality="other", media_type="inode/symlink", status="unsupported", issue="link", decision="reject", fault="link_outside"
-    )
+    lake.note(f"{INBOX}/shortcut.txt", modality="other", media_type="inode/symlink", status="unreadable", issue="link", decision="reject", fault="link_outside")
 
 
 def _ignored_files(lake: Lake) -> None:

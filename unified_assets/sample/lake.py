@@ -22,7 +22,9 @@ class FileTruth:
     path: str
     modality: str
     media_type: str
-    status: str = "ok"  # a status of the catalog, or `ignored` for what must have no row
+    # A status of the catalog: `unreadable` cannot be opened, `unsupported` is of no modality's type, `quarantined` is of one but
+    # broken or hostile; or `ignored` for what must have no row.
+    status: str = "ok"
     issue: str = ""  # the quality issue that must be found
     label: str = ""
     form: str = ""  # class_folders file_name manifest records pair label_source

@@ -143,7 +143,7 @@ def _digits(lake: Lake) -> None:
                 data = pictures.encode(pictures.digit(words.rng, value), extension)
                 path = f"images/digits/{split}/{value}/d{number * 10 + value:03}.{extension}"
                 _labelled(lake, path, data, media_type, task="images/digits", label=str(value), form="class_folders", split=split)
-    for number in range(lake.count(DEFAULT.digits_named, 20)):
+    for number in range(lake.count(DEFAULT.digits_named, 40)):
         value = number % 10
         data = pictures.encode(pictures.digit(words.rng, value), "png")
         path = f"images/meter_readings/{number:04}-num{value}.png"
@@ -208,7 +208,7 @@ def _videos(lake: Lake) -> None:
         return
     rng = lake.rng("videos")
     extensions = ("mp4", "mp4", "mp4", "mp4", "mp4", "avi", "mov", "mkv")
-    for number in range(lake.count(DEFAULT.videos, 2)):
+    for number in range(lake.count(DEFAULT.videos, 4)):
         extension = extensions[number % len(extensions)]
         for place, name in enumerate(pictures.SHAPES):
             take = 11 * (number * 4 + place) + 3  # far apart: neighbouring numbers look like cuts of one recording
@@ -237,8 +237,8 @@ def _math(lake: Lake) -> None:
 def _logic(lake: Lake) -> None:
     words = Words(lake.rng("logic"))
     told = {"subject": "logic", "kind": "classification", "target": "label"}
-    lake.records("texts/logic/formulas.csv", reasoning.formulas(words, lake.count(DEFAULT.formulas, 30)), format="csv", task="texts/logic/formulas.csv", **told)
-    rows = reasoning.entailments(words, lake.count(DEFAULT.entailments, 30))
+    lake.records("texts/logic/formulas.csv", reasoning.formulas(words, lake.count(DEFAULT.formulas, 45)), format="csv", task="texts/logic/formulas.csv", **told)
+    rows = reasoning.entailments(words, lake.count(DEFAULT.entailments, 45))
     lake.records("texts/logic/entailment.jsonl", rows, format="jsonl", task="texts/logic/entailment.jsonl", **told)
 
 
