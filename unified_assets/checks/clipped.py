@@ -1,4 +1,7 @@
-"""Audio recorded too loud: its peaks are cut flat."""
+"""Audio recorded too loud: its peaks are cut flat.
+
+A lossy codec makes flat peaks wavy again, but lets them swing beyond full scale when decoded; such samples count as well.
+"""
 
 import numpy as np
 
@@ -7,7 +10,7 @@ from unified_assets.core.media import Decoded, DecodedAudio
 
 LEVEL = 0.5  # quieter peaks are not clipped by a converter
 RUN = 3  # samples in a row at the peak; a sine that is not clipped rarely has them
-TOLERANCE = 2e-4  # six steps of 16-bit audio
+TOLERANCE = 4e-5  # one step of 16-bit audio
 
 
 def _measure(audio: Decoded) -> tuple[float, str]:
@@ -15,15 +18,17 @@ def _measure(audio: Decoded) -> tuple[float, str]:
     if len(audio.samples) < RUN:
         return 0.0, "too short to tell"
     shares = [_flat(audio.samples[:, channel]) for channel in range(audio.samples.shape[1])]
-    return max(shares), f"{max(shares):.2%} of the samples lie in flat peaks"
+    return max(shares), f"{max(shares):.2%} of the samples lie in flat peaks or beyond full scale"
 
 
 def _flat(samples: np.ndarray) -> float:
-    """Share of the samples in runs of RUN or more that touch the highest or the lowest value."""
+    """Share of the samples beyond full scale, or in runs of RUN or more that touch the highest or the lowest value."""
     total = 0
     for wave in (samples, -samples):
         peak = float(wave.max())
-        if peak >= LEVEL:
+        if peak > 1.0:
+            total += int((wave > 1.0).sum())
+        elif peak >= LEVEL:
             edges = np.flatnonzero(np.diff(np.concatenate(([False], wave >= peak - TOLERANCE, [False]))))
             lengths = edges[1::2] - edges[::2]
             total += int(lengths[lengths >= RUN].sum())
@@ -39,9 +44,9 @@ CHECK = Check(
     name="clipped",
     modality="audio",
     severity="warn",
-    description="More than 2 % of the samples lie in flat peaks of three or more samples.",
+    description="More than 0.5 % of the samples lie in flat peaks of three or more samples, or beyond full scale.",
     unit="share",
-    threshold=0.02,
+    threshold=0.005,
     fails=float.__gt__,
     measure=_measure,
     good=lambda: _tone(0.9),

@@ -9,6 +9,8 @@ from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
 
 FILE = "unified.yaml"
+_PARTS = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^/]+?\])")
+_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,27 +31,31 @@ class Overrides:
 
 def load(settings: Settings) -> Overrides:
     """Read them from `settings.config`, else from unified.yaml in the raw root where it exists."""
-    path = settings.config or settings.raw / FILE
-    if not path.is_file():
+    path = settings.raw / FILE if settings.config is None else settings.config
+    if settings.config is None and not path.is_file():
         return Overrides()
     import yaml
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         problem = " ".join(str(error).split())
-        raise InvalidSetting(source=str(path), field="(file)", value=path.name, problem=problem, fix="Correct the YAML.") from error
+        raise InvalidSetting(source=str(path), field="(file)", value=path.name, problem=problem, fix="Name a YAML file that can be read.") from error
     if not isinstance(content, dict):
         raise InvalidSetting(source=str(path), field="(file)", value=type(content).__name__, problem="not a mapping", fix="Write `key: value` lines.")
     return Overrides(accept=_patterns(path, content, "accept"), reject=_patterns(path, content, "reject"))
 
 
 def pattern(glob: str) -> re.Pattern[str]:
-    """`*` and `?` stay within one folder, `**` crosses folders; a pattern without `/` matches a name at any depth, a folder's too."""
+    """`*`, `?` and `[…]` stay within one folder, `**` crosses folders; without `/` it matches a name at any depth, a folder's too."""
     anchored = "/" in glob.rstrip("/")
     out = "" if anchored else "(?:.*/)?"
-    for part in re.split(r"(\*\*/|\*\*|\*|\?)", glob.strip("/")):
-        out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
+    for part in _PARTS.split(glob.strip("/")):
+        if part.startswith("[") and part.endswith("]"):
+            inside = part[1:-1].replace("\\", r"\\").replace("[", r"\[")
+            out += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+        else:
+            out += _WILD.get(part, re.escape(part))
     return re.compile(out + "(?:/.*)?", re.DOTALL)
 
 
