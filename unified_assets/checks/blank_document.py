@@ -11,6 +11,8 @@ FLAT = 8  # levels a page may span and still be blank
 def _measure(document: Decoded) -> tuple[float, str]:
     assert isinstance(document, DecodedDocument)
     written = sum(not _is_blank(page) for page in document.pages)
+    if document.drawn and not written:  # an equation or a header that is not drawn may be on it
+        return 1.0, "nothing that could be drawn"
     return float(written + len(document.pictures)), f"{len(document.pages)} pages read, {written} with something on them, {len(document.pictures)} pictures"
 
 
@@ -32,7 +34,7 @@ CHECK = Check(
     name="blank_document",
     modality="document",
     severity="reject",
-    description="No page has text or a mark, and there is no picture.",
+    description="No rendered page has text or a mark, and there is no picture.",
     unit="pages and pictures",
     threshold=1,
     fails=float.__lt__,

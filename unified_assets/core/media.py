@@ -62,6 +62,7 @@ class DecodedDocument:
     pictures: tuple[np.ndarray, ...] = ()
     title: str = ""
     total_pages: int = 0
+    drawn: bool = False  # pages are drawn from the layout, not rendered: what the drawing does not understand is missing
 
     @property
     def text(self) -> str:

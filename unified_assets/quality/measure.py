@@ -6,6 +6,7 @@ Runs inside guarded worker processes: everything here may meet a hostile file.
 import hashlib
 import inspect
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from unified_assets.quality import similarity
 REDUCED_SIDE = 512  # images are averaged down while their longer side stays at least this long
 PREVIEW_SIDE = 160
 PREVIEW_CHARACTERS = 400
+RENDERED = frozenset({"application/pdf"})  # pages of other documents are drawn from their layout
 VERSION = "1"  # of what this file does besides calling the checks
 
 
@@ -42,6 +44,8 @@ class Measured(NamedTuple):
 def measure_file(item: Item, *, root: Path) -> Measured:
     """Decode once, run every check of the modality. Raises what the decoder raises."""
     decoded = reduced(files.decode(root, item.path, item.modality, item.media_type))
+    if isinstance(decoded, DecodedDocument):
+        decoded = replace(decoded, drawn=decoded.drawn or item.media_type not in RENDERED)
     values = []
     for check in plugins.checks(item.modality):
         value, detail = check.measure(decoded)

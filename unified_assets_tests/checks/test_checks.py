@@ -109,3 +109,34 @@ def test_utf8_read_as_windows_1252_is_mojibake():
 def test_a_table_of_labels_is_not_repetitive():
     rows = "\n".join(f"img_{index:05d}.png,{index * 7 % 10}" for index in range(2000))
     assert failing(DecodedText(text=rows, encoding="utf-8")) == []
+
+
+def page(ink_share):
+    sheet = np.full((100, 80, 3), 255, np.uint8)
+    sheet[: round(100 * ink_share)] = 0
+    return Page(image=sheet, text="")
+
+
+def test_a_logo_on_an_empty_page_is_not_taken_for_a_scan():
+    assert failing(DecodedDocument(pages=(page(0.02),), total_pages=1)) == []
+    assert failing(DecodedDocument(pages=(page(0.1),), total_pages=1)) == ["no_text_layer"]
+
+
+def test_an_office_page_on_which_nothing_could_be_drawn_is_not_rejected():
+    assert failing(DecodedDocument(pages=(page(0.0),), total_pages=1)) == ["blank_document", "blank_pages"]
+    assert failing(DecodedDocument(pages=(page(0.0),), total_pages=1, drawn=True)) == ["blank_pages"]
+
+
+def test_audio_that_a_lossy_codec_decodes_beyond_full_scale_is_clipped():
+    wave = 1.05 * np.sin(np.arange(8000) * 0.3)
+    assert failing(DecodedAudio(samples=wave.astype(np.float32)[:, None], sample_rate_hz=8000)) == ["clipped"]
+
+
+@pytest.mark.parametrize("radius", [4, 8, 20])
+def test_a_blurred_picture_is_blurry_however_wide_the_blur(radius):
+    from PIL import Image, ImageFilter
+
+    tones = np.kron(np.random.default_rng(1).integers(0, 256, (30, 40, 3)), np.ones((10, 10, 1))).astype(np.uint8)
+    assert failing(image(tones)) == []
+    blurred = np.asarray(Image.fromarray(tones).filter(ImageFilter.GaussianBlur(radius)))
+    assert "blurry" in failing(image(blurred))
