@@ -69,7 +69,7 @@ def _examine(root: Path, listed: Listed, *, deep: bool) -> Probed:
             file_id = _digest(stream)
         except OSError as error:
             raise UnreadableFile("io_error", error.strerror or "") from error
-        status, reason, columns = _probe(stream, found) if deep else ("ok", None, {})
+        status, reason, columns = _probe(stream, found, empty=not listed.size_bytes) if deep else ("ok", None, {})
         _require_stillness(stream, listed)
     return Probed(file_id, found.modality, found.media_type, found.agrees, status, reason, columns)
 
@@ -88,9 +88,11 @@ def _digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _probe(stream: BinaryIO, found: Detection) -> tuple[str, str | None, Mapping[str, Any]]:
+def _probe(stream: BinaryIO, found: Detection, *, empty: bool) -> tuple[str, str | None, Mapping[str, Any]]:
     if found.modality == "other":
         return "unsupported", _unsupported(found.media_type), {}
+    if empty and found.modality != "text":
+        return "quarantined", "empty", {}
     try:
         return "ok", None, _columns(probe_stream(stream, found.modality, found.media_type))
     except MemoryError:

@@ -21,9 +21,10 @@ from unified_assets.catalog.probing import NEEDS_INSTALL, STILL_WRITTEN, Listed,
 from unified_assets.catalog.walking import walk
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import plugins, tables
-from unified_assets.core.errors import InvalidSetting, StaleSchema
+from unified_assets.core.errors import InvalidSetting, StaleSchema, UnreadableFile
 from unified_assets.core.paths import decode_path
 from unified_assets.core.settings import Settings
+from unified_assets.files import open_regular
 from unified_assets.store.local import Store, write_table, write_text
 
 DETECTOR_VERSION = 1  # raise it when detection or a probe gives other rows for the same bytes
@@ -64,7 +65,7 @@ def scan(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Sca
     with store.lock("scan"):
         previous, valid = _previous(store)
         listed = walk(settings.raw, ignored_paths(settings), besides=settings.state)
-        kept = _kept(previous, listed) if valid else previous.clear()
+        kept = _kept(previous, listed, settings.raw) if valid else previous.clear()
         fresh = listed.join(kept, on="path", how="anti")
         catalog = pl.concat([kept, _irregular(fresh), _probed(settings, fresh, log)]).sort("path")
         published = not valid or not catalog.equals(previous)
@@ -97,11 +98,21 @@ def _write(folder: Path, catalog: pl.DataFrame) -> None:
     write_text(folder / _MANIFEST, json.dumps(_manifest()) + "\n")
 
 
-def _kept(previous: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
-    """Rows that still hold: same path, size, time and inode, and nothing that another attempt could mend."""
+def _kept(previous: pl.DataFrame, listed: pl.DataFrame, root: Path) -> pl.DataFrame:
+    """Rows that still hold: same path, size, time and inode, and nothing that another attempt would mend."""
     retried = [*_RETRIED, *([NEEDS_INSTALL] if importlib.util.find_spec("av") is not None else [])]
-    mendable = pl.col("reason").fill_null("").is_in(retried)
+    forbidden = previous.filter(pl.col("reason") == "no_permission")["path"]
+    still_forbidden = [path for path in forbidden if _opening_problem(root, path) == "no_permission"]
+    mendable = pl.col("reason").fill_null("").is_in(retried) & ~pl.col("path").is_in(still_forbidden)
     return previous.filter(~mendable).join(listed.filter(pl.col("reason").is_null() | (pl.col("reason") == "link")), on=_KEY, how="semi")
+
+
+def _opening_problem(root: Path, path: str) -> str | None:
+    try:
+        open_regular(root, path).close()
+    except UnreadableFile as error:
+        return error.reason
+    return None
 
 
 def _irregular(fresh: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import DecodedAudio
 
 MISSING = "install_extra_video"
+MAX_FRAME_PIXELS = 40_000_000
 
 
 def sound_facts(stream: BinaryIO) -> Mapping[str, Any]:
@@ -111,13 +112,14 @@ def _picture_track(container: Any) -> Any:
     if not container.streams.video:
         raise UnreadableFile("no_picture_track")
     track = container.streams.video[0]
-    if track.codec_context is None or not track.width or track.width * track.height > 40_000_000:
-        raise UnreadableFile("unusable_picture_track", f"{track.width} x {track.height}")
+    width, height = (getattr(track, side, 0) or 0 for side in ("width", "height"))  # a track of an unknown codec has none
+    if not 0 < width * height <= MAX_FRAME_PIXELS:
+        raise UnreadableFile("unusable_picture_track", f"{width} x {height}")
     return track
 
 
 def _sound_track(container: Any) -> Any:
-    usable = [track for track in container.streams.audio if track.codec_context is not None and track.rate]
+    usable = [track for track in container.streams.audio if getattr(track, "rate", None)]
     return usable[0] if usable else None
 
 

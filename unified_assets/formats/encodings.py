@@ -16,6 +16,7 @@ _BOMS = (
 _HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]")  # GB 2312 level 1 and its punctuation
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _CONTROL_SHARE = 0.002
 _SURE_HANZI = 8
 
@@ -60,10 +61,10 @@ def _decodes(data: bytes, name: str, *, whole: bool) -> bool:
 
 
 def _utf16_without_mark(data: bytes, *, whole: bool) -> Encoding | None:
-    """ASCII text in UTF-16 has a NUL in every second byte."""
+    """ASCII text in UTF-16 has a NUL in nearly every second byte, and printable characters in the others."""
     even, odd = data[0:4096:2], data[1:4096:2]
     for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if zeros.count(0) > 0.7 * len(zeros) and others.count(0) == 0 and _decodes(data, name, whole=whole):
+        if zeros.count(0) > 0.7 * len(zeros) and len(_PRINTABLE.sub(b"", others)) < 0.1 * len(others) and _decodes(data, name, whole=whole):
             return Encoding(name, 0, confident=False)
     return None
 
