@@ -75,9 +75,9 @@ def _of_keys(path: str, lists: dict[str, list[str]]) -> Proposal:
 
 def _proposal(root: str, form: str, lists: list[tuple[str, list[str], str]], whose: str) -> Proposal:
     examples = tuple(
-        ProposedExample(inputs=(Input(role="term", path=path, locator=f"member={name}", text=name),), target=label, split=declared_split(path))
+        ProposedExample(inputs=(Input(role="term", path=path, locator=f"record={place}", text=name),), target=label, split=declared_split(path))
         for path, names, label in lists
-        for name in names
+        for place, name in enumerate(names)
     )
     cut = f"; cut at {EXAMPLE_LIMIT} of {len(examples)}" if len(examples) > EXAMPLE_LIMIT else ""
     return Proposal(
@@ -105,5 +105,5 @@ ADAPTER = Adapter(
     description="Lists of the members of concepts.",
     propose=propose,
     example=_write_example,
-    expected={"lists/birds.json#member=heron": "birds", "lists/tools.json#member=awl": "tools"},
+    expected={"lists/birds.json#record=0": "birds", "lists/tools.json#record=3": "tools"},
 )

@@ -1,6 +1,8 @@
-"""`unified.yaml` in; what a person says against the inferences out."""
+"""`unified.yaml` in; what a person says about columns and tasks, against the inferences, out.
 
-import fnmatch
+`ignore` is read by the catalog, `accept` and `reject` by quality; they are known here so that a misspelt key is an error.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
+from unified_assets.quality.overrides import FILE, pattern
 
 
 class TaskOverride(BaseModel):
@@ -24,33 +27,26 @@ class TaskOverride(BaseModel):
 
 
 class Overrides(BaseModel):
-    """The fields of `unified.yaml` that allocation reads; globs match paths below the raw root."""
+    """The fields of `unified.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ignore: tuple[str, ...] = Field((), description="Globs of files that are left out altogether.")
+    ignore: tuple[str, ...] = Field((), description="Globs of files that are no part of the lake.")
     accept: tuple[str, ...] = Field((), description="Globs of files that are used whatever quality says.")
     reject: tuple[str, ...] = Field((), description="Globs of files that no model gets.")
     columns: dict[str, dict[str, str]] = Field(
-        default_factory=dict, description="Glob of record files → field → role (label, split, group, ignore or an input role)."
+        default_factory=dict, description="Glob of record files → field → role: label, split, group, ignore, or an input role."
     )
     tasks: dict[str, TaskOverride] = Field(default_factory=dict, description="Task id → what to change.")
 
-    def verdict(self, path: str) -> str | None:
-        """`ignore`, `reject`, `accept` or None for a path."""
-        for name, globs in (("ignore", self.ignore), ("reject", self.reject), ("accept", self.accept)):
-            if any(fnmatch.fnmatchcase(path, glob) for glob in globs):
-                return name
-        return None
-
     def roles(self, path: str) -> Mapping[str, str]:
         """Field → role for a record file."""
-        return {field: role for glob, roles in self.columns.items() if fnmatch.fnmatchcase(path, glob) for field, role in roles.items()}
+        return {field: role for glob, roles in self.columns.items() if pattern(glob).fullmatch(path) for field, role in roles.items()}
 
 
 def load_overrides(settings: Settings) -> Overrides:
     """Read `unified.yaml`. Raises InvalidSetting for one that is not valid."""
-    path = settings.config if settings.config is not None else settings.raw / "unified.yaml"
+    path = settings.config if settings.config is not None else settings.raw / FILE
     if not path.is_file():
         return Overrides()
     try:
@@ -60,10 +56,10 @@ def load_overrides(settings: Settings) -> Overrides:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidSetting(source=str(path), field=place, value=first.get("input"), problem=first["msg"], fix="Correct or remove it.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidSetting(source=str(path), field="(file)", value="", problem=str(error), fix="Write valid YAML in UTF-8.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidSetting(source=str(path), field="(file)", value=path.name, problem=str(error), fix="Write valid YAML in UTF-8.") from error
 
 
 def is_config(path: str, settings: Settings) -> bool:
     """Whether a catalogued path is the configuration itself."""
-    return path == "unified.yaml" or (settings.config is not None and settings.raw / path == Path(settings.config))
+    return path == FILE or (settings.config is not None and settings.raw / path == Path(settings.config))

@@ -158,25 +158,42 @@ def _fill(task: str, rows: list[Row], effective: _Effective, components: Compone
     for component, found in labels.items():
         if not (effective.fixed and side_of.get(component) == "test"):
             strata[next(iter(found)) or "" if len(found) == 1 else ""].append(component)
+    fresh = [component for component in labels if component not in side_of]
+    carry = dict.fromkeys(effective.shares, 0.0)
     for name in sorted(strata):
-        _divide(strata[name], sizes, effective.shares, side_of, task)
+        _divide(strata[name], sizes, effective.shares, side_of, carry, task)
+    _fill_empty_sides(fresh, list(labels), effective.shares, side_of, task)
 
 
-def _divide(found: list[str], sizes: Mapping[str, int], shares: Mapping[str, float], side_of: dict[str, str], salt: str) -> None:
+def _divide(
+    found: list[str], sizes: Mapping[str, int], shares: Mapping[str, float], side_of: dict[str, str], carry: dict[str, float], salt: str
+) -> None:
+    """Give each fresh component to the side that lacks most; what a class leaves over or short is carried to the next."""
     counts = dict.fromkeys(SHARES, 0)
-    total = 0
     fresh = []
+    total = sum(sizes[component] for component in found)
     for component in found:
-        total += sizes[component]
         side = side_of.get(component)
         if side is None:
             fresh.append(component)
         elif side:
             counts[side] += sizes[component]
     for component in sorted(fresh, key=lambda key: digest(salt, key)):
-        side = max(reversed(shares), key=lambda name: round(shares[name] * total - counts[name], 6))
+        lacking = {name: round(shares[name] * total - counts[name] + carry[name], 6) for name in shares}
+        side = "train" if counts["train"] == 0 else max(reversed(lacking), key=lambda name: lacking[name])
         side_of[component] = side
         counts[side] += sizes[component]
+    if fresh:
+        carry.update({name: shares[name] * total - counts[name] + carry[name] for name in shares})
+
+
+def _fill_empty_sides(fresh: list[str], every: list[str], shares: Mapping[str, float], side_of: dict[str, str], salt: str) -> None:
+    """A side that got nothing takes one component of train, where train keeps at least one."""
+    for empty in reversed(shares):
+        train = sorted((component for component in fresh if side_of[component] == "train"), key=lambda key: digest(salt, key))
+        taken = sum(side_of[component] == "train" for component in every)
+        if taken >= 2 and train and not any(side_of[component] == empty for component in every):
+            side_of[train[-1]] = empty
 
 
 def _settle(row: Row, component: str, side_of: Mapping[str, str], effective: _Effective, memory: Mapping[str, tuple[str, bool]], result: Sides) -> None:

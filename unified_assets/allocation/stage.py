@@ -23,7 +23,7 @@ from unified_assets.core.contracts import Adapter, ModelSpec
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store, write_table
 
-MIN_EXAMPLES = 12  # of a task; fewer cannot be measured
+MIN_EXAMPLES = 16  # of a task; fewer cannot be measured
 SPLITS = ("train", "valid", "test")
 
 
@@ -41,7 +41,7 @@ class AllocationSummary:
 
 
 @dataclass
-class _Work:
+class Work:
     """Everything of one allocation on its way to the tables."""
 
     files: pl.DataFrame
@@ -82,20 +82,20 @@ def allocate(
     return summary
 
 
-def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], log: Callable[[str], None]) -> _Work:
+def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], log: Callable[[str], None]) -> Work:
     """Every label space and pair of the usable files."""
     overrides = load_overrides(settings)
-    files = usable_files(store.table("catalog"), store.table("quality_report"), overrides)
+    files = usable_files(store.table("catalog"), store.table("quality_report"))
     usable = files.filter(pl.col("refusal").is_null() & ~pl.col("path").map_elements(lambda path: is_config(path, settings), return_dtype=pl.Boolean))
     view = Lake(settings.raw, usable, overrides)
     found, notes = collect(view, adapters, overrides, log)
     sources = {path for item in found for path in item.proposal.label_sources}
     found += pairs_of(view, sources)
     by_path = {row["path"]: row for row in usable.select("path", "file_id", "modality", "near_duplicate_group", "channels").to_dicts()}
-    return _Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
+    return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
 
 
-def divide(work: _Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
+def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     """One row for each unit, each on its side; tasks that are too small or have one class are dropped with the reason."""
     tasks: dict[str, list[Row]] = {}
     for item in work.found:
@@ -133,12 +133,12 @@ def _place_pairs(rows: list[Row], sides: Sides) -> None:
         sides.rows.append(row)
 
 
-def _note_left(work: _Work, left: list[Left]) -> None:
+def _note_left(work: Work, left: list[Left]) -> None:
     for item in left:
         work.left[item.path].setdefault(item.task, item.reason)
 
 
-def _frames(work: _Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[str, pl.DataFrame]:
+def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[str, pl.DataFrame]:
     proposals = {item.task: item.proposal for item in work.found}
     learned_by = {
         task: tuple(name for name, spec in specs.items() if learns(spec, proposal.subject, proposal.kind, proposal.roles))

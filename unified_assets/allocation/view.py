@@ -45,23 +45,17 @@ class Lake:
         return self.overrides.roles(path)
 
 
-def usable_files(catalog: pl.DataFrame, quality: pl.DataFrame, overrides: Overrides) -> pl.DataFrame:
+def usable_files(catalog: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
     """Rows of the catalog with `decision`, `duplicate_of`, `near_duplicate_group` and `refusal`, which is null where a file may be used."""
-    verdicts = quality.select(
-        "path", "decision", "duplicate_of", "near_duplicate_group", pl.col("issues").list.eval(pl.element().struct.field("name")).alias("issue_names")
-    )
+    issues = pl.col("issues").list.eval(pl.element().struct.field("name")).list.join(", ").alias("issue_names")
+    verdicts = quality.select("path", "decision", "duplicate_of", "near_duplicate_group", issues)
     files = catalog.join(verdicts, on="path", how="left").with_columns(pl.col("decision").fill_null("accept"))
-    chosen = [overrides.verdict(path) for path in files["path"]]
-    files = files.with_columns(pl.Series("override", chosen, dtype=pl.String))
-    decision = pl.coalesce("override", "decision")
     refusal = (
-        pl.when(pl.col("override") == "ignore")
-        .then(pl.lit("ignored by unified.yaml"))
-        .when(pl.col("status") != "ok")
+        pl.when(pl.col("status") != "ok")
         .then(pl.concat_str([pl.col("status"), pl.lit(": "), pl.col("reason").fill_null("no reason recorded")]))
-        .when(decision == "reject")
-        .then(pl.concat_str([pl.lit("rejected by quality: "), pl.col("issue_names").list.join(", ").fill_null("unified.yaml")]))
+        .when(pl.col("decision") == "reject")
+        .then(pl.concat_str([pl.lit("rejected by quality: "), pl.col("issue_names").fill_null("no issue recorded")]))
         .when(pl.col("modality") == "other")
         .then(pl.lit("no modality takes it"))
     )
-    return files.with_columns(decision.alias("decision"), refusal.alias("refusal"))
+    return files.with_columns(refusal.alias("refusal"))

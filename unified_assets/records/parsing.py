@@ -67,7 +67,7 @@ def _delimited(path: str, text: str, *, cut: bool) -> Records | None:
     named = _is_header(header)
     fields = [name.strip() or f"column{index + 1}" for index, name in enumerate(header)] if named else [f"column{index + 1}" for index in range(len(header))]
     first = [] if named else [header]
-    rows = (dict(zip(fields, row, strict=True)) for row in (*first, *reader) if len(row) == len(fields))
+    rows = (dict(zip(fields, [*row, *[""] * (len(fields) - len(row))], strict=False)) for row in (*first, *reader) if row)
     return _build(path, "tsv" if delimiter == "\t" else "csv", ((row, None) for row in rows), cut=cut)
 
 
