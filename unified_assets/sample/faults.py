@@ -13,7 +13,7 @@ from unified_assets.sample.words import Words
 
 INBOX = "inbox"  # what somebody dropped: no labels, no order
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-BOMB_MIB = 192
+BOMB_MIB = 80
 
 
 def plant(lake: Lake) -> None:

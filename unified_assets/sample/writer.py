@@ -229,7 +229,7 @@ def _math(lake: Lake) -> None:
     lake.records("texts/arithmetic/more.jsonl", rows[half:], format="jsonl", **told)
     taken: set[str] = set()
     for split, count in (("train", DEFAULT.problems_train), ("test", DEFAULT.problems_test)):
-        rows = sums.problems(words, lake.count(count, 10), taken)
+        rows = sums.problems(words, lake.count(count, 24), taken)
         path = f"texts/word_problems/{split}.jsonl"
         lake.records(path, rows, format="jsonl", task="texts/word_problems", subject="math", kind="generation", target="Answer", split=split)
 
