@@ -1,0 +1,85 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance
+
+from unified_assets.quality import similarity
+
+
+def photo(seed):
+    """Smooth random colours with structure at several sizes, as photographs have."""
+    rng = np.random.default_rng(seed)
+    layers = [Image.fromarray(rng.integers(0, 256, (size, size, 3)).astype(np.uint8)).resize((240, 180), Image.Resampling.BICUBIC) for size in (4, 8, 24)]
+    return Image.blend(Image.blend(layers[0], layers[1], 0.4), layers[2], 0.3)
+
+
+def digit(seed):
+    """A thick white stroke on black: different ones correlate highly."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (28, 28))
+    ImageDraw.Draw(picture).line([(14 + int(rng.integers(-2, 3)), 4), (14 + int(rng.integers(-2, 3)), 24)], fill="white", width=int(rng.integers(3, 6)))
+    return picture
+
+
+def groups(*pictures):
+    signatures = [similarity.signature(np.asarray(picture.convert("RGB"))) for picture in pictures]
+    return similarity.near_duplicates([similarity.perceptual_hash(mark) for mark in signatures], signatures)
+
+
+def recompressed(picture):
+    target = io.BytesIO()
+    picture.save(target, "JPEG", quality=30)
+    return Image.open(target)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda picture: picture.resize((120, 90)),
+        lambda picture: picture.resize((480, 360)),
+        recompressed,
+        lambda picture: ImageEnhance.Brightness(picture).enhance(0.8),
+        lambda picture: ImageEnhance.Contrast(picture).enhance(1.2),
+        lambda picture: picture.crop((3, 3, 237, 177)),
+    ],
+    ids=["half", "double", "jpeg", "darker", "contrast", "cropped"],
+)
+def test_a_retouched_photograph_is_a_near_duplicate(change):
+    found = [groups(photo(seed), photo(seed + 100), change(photo(seed))) for seed in range(8)]
+    assert found == [[[0, 2]]] * 8
+
+
+def test_different_photographs_are_not_near_duplicates():
+    assert groups(*(photo(seed) for seed in range(60))) == []
+
+
+def test_the_same_picture_in_another_colour_is_another_picture():
+    red, blue = (Image.new("RGB", (200, 200), "white") for _ in range(2))
+    ImageDraw.Draw(red).ellipse((40, 40, 160, 160), fill=(230, 40, 40))
+    ImageDraw.Draw(blue).ellipse((40, 40, 160, 160), fill=(40, 60, 255))
+    assert groups(red, blue) == []
+
+
+def test_similar_strokes_on_black_are_different_digits():
+    apart = [digit(seed) for seed in range(40)]
+    distinct = [picture for index, picture in enumerate(apart) if picture.tobytes() not in {other.tobytes() for other in apart[:index]}]
+    assert len(distinct) > 20
+    grouped = sum(len(group) for group in groups(*distinct))
+    assert grouped <= len(distinct) // 10
+
+
+def test_every_pair_within_eight_bits_is_a_candidate():
+    rng = np.random.default_rng(3)
+    base = rng.integers(0, 2**63, 150, dtype=np.uint64)
+    flips = np.array([np.bitwise_or.reduce(np.uint64(1) << rng.choice(64, size, replace=False).astype(np.uint64)) for size in rng.integers(1, 13, 150)])
+    hashes = np.concatenate([base, base ^ flips])
+    found = {tuple(sorted(pair)) for left, right in similarity.candidates(hashes) for pair in zip(left.tolist(), right.tolist(), strict=True)}
+    wanted = {(i, j) for i in range(300) for j in range(i + 1, 300) if int(hashes[i] ^ hashes[j]).bit_count() <= 8}
+    assert len(wanted) > 80
+    assert found == wanted
+
+
+def test_nothing_and_one_picture_have_no_near_duplicates():
+    assert groups() == []
+    assert groups(photo(1)) == []
