@@ -1,5 +1,6 @@
 """A .pptx package in; slides as boxes with text and pictures out (ECMA-376 part 1, PresentationML)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from unified_assets.formats.word_package import main_part
 
 _EMU = 12700.0  # a point
 _MAX_SHAPES = 500
+_MAX_WORDS = 400
 _SLIDE = (720.0, 540.0)
 Box = tuple[float, float, float, float]
 
@@ -68,8 +70,20 @@ class SlideDeck:
         kind = etree.QName(node).localname
         if kind == "pic":
             return Shape(box, picture=self._picture(node, relations), is_picture=True)
+        if kind == "graphicFrame" and (words := self._foreign_text(node, relations)):
+            return Shape(box, text=words, size=14.0)
         rows = tuple(tuple(_text(cell) for cell in row.iter("{*}tc")) for row in node.iter("{*}tr")) if kind == "graphicFrame" else ()
         return Shape(box, text="" if rows else _text(node), size=_font_size(node, _placeholder(node)), rows=rows)
+
+    def _foreign_text(self, node: etree._Element, relations: dict[str, tuple[str, str]]) -> str:
+        """Words of a diagram or chart, which stand in a part of their own."""
+        referred = [value for item in node.iter("{*}relIds", "{*}chart") for value in item.attrib.values() if value in relations]
+        words: list[str] = []
+        for kind, part in (relations[name] for name in referred):
+            if kind in {"diagramData", "chart"}:
+                with suppress(UnreadableFile):
+                    words += [text.strip() for item in self._package.xml(part).iter("{*}t", "{*}v") if (text := item.text) and text.strip()]
+        return "\n".join(words[:_MAX_WORDS])
 
     def _picture(self, node: etree._Element, relations: dict[str, tuple[str, str]]) -> np.ndarray | None:
         blip = next(node.iter("{*}blip"), None)

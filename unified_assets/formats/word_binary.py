@@ -1,5 +1,6 @@
 """A legacy .doc in; its text, title and pictures out ([MS-DOC] 2.4.1, retrieving text through the piece table)."""
 
+import codecs
 import struct
 from collections.abc import Iterator
 
@@ -52,10 +53,18 @@ def read_stream(package: olefile.OleFileIO, name: str) -> bytes:
 def ole_title(package: olefile.OleFileIO) -> str:
     """The title in the summary information, if it can be read."""
     try:
-        title = package.get_metadata().title
+        facts = package.get_metadata()
+        title, page = facts.title, (facts.codepage or 0) & 0xFFFF
     except Exception:  # noqa: BLE001 - olefile's property parser raises whatever a broken set provokes; a title is a nicety
         return ""
-    return title.decode("cp1252", "replace").strip("\0 ")[:300] if isinstance(title, bytes) else ""
+    return title.decode(_codec(page), "replace").strip("\0 ")[:300] if isinstance(title, bytes) else ""
+
+
+def _codec(code_page: int) -> str:
+    try:
+        return codecs.lookup({65001: "utf-8", 10000: "mac-roman"}.get(code_page, f"cp{code_page}")).name
+    except LookupError:
+        return "cp1252"
 
 
 def _pieces(package: olefile.OleFileIO, main: bytes, flags: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A .docx package in; its blocks in reading order, pictures, title and page size out (ECMA-376 part 1, WordprocessingML)."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 from lxml import etree
@@ -43,14 +44,22 @@ class WordDocument:
         return tuple(picture for picture in self._pictures.values() if picture is not None)
 
     def blocks(self) -> list[Block]:
-        """Paragraphs, tables and pictures in order; at most 4,000."""
+        """Paragraphs, tables and pictures in order, headers first and footers last; at most 4,000."""
         body = self.root.find(f"{_W}body")
-        found: list[Block] = []
+        found = self._margin("header")
         for node in () if body is None else _block_nodes(body):
             found += [_table(node)] if node.tag == f"{_W}tbl" else self._paragraph(node)
             if len(found) >= MAX_BLOCKS:
                 break
-        return found
+        return found + self._margin("footer")
+
+    def _margin(self, kind: str) -> list[Block]:
+        """The different headers or footers of the document, once each."""
+        texts: dict[str, None] = {}
+        for part in sorted(part for relation, part in self._relations.values() if relation == kind)[:8]:
+            with suppress(UnreadableFile):
+                texts.setdefault(_text(self._package.xml(part)))
+        return [Block(text=text, size=9.0) for text in texts if text]
 
     def _paragraph(self, node: etree._Element) -> Iterator[Block]:
         style = node.find(f"{_W}pPr/{_W}pStyle")
