@@ -14,7 +14,7 @@ FILE = "baselines.json"
 
 
 def measure(
-    spec: ModelSpec, tasks: Sequence[TaskData], folder: Path | None, *, lease: Callable[[], AbstractContextManager[Any]], log: Callable[[str], None]
+    spec: ModelSpec, tasks: Sequence[TaskData], folder: Path, *, lease: Callable[[], AbstractContextManager[Any]], log: Callable[[str], None]
 ) -> dict[str, BaselineScore]:
     """The reference of each task: read where this version of the model measured it before, else measured under a lease each."""
     kept = _read(folder, spec)
@@ -26,10 +26,8 @@ def measure(
     return {data.info.task: kept[data.info.task] for data in tasks}
 
 
-def _read(folder: Path | None, spec: ModelSpec) -> dict[str, BaselineScore]:
+def _read(folder: Path, spec: ModelSpec) -> dict[str, BaselineScore]:
     """What is kept; a file that cannot be read, or of another version of the model, counts as none."""
-    if folder is None:
-        return {}
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if record["spec"] != [spec.name, spec.version]:
@@ -39,11 +37,10 @@ def _read(folder: Path | None, spec: ModelSpec) -> dict[str, BaselineScore]:
         return {}
 
 
-def _write(folder: Path | None, spec: ModelSpec, kept: dict[str, BaselineScore], log: Callable[[str], None]) -> None:
-    if folder is None:
-        return
+def _write(folder: Path, spec: ModelSpec, kept: dict[str, BaselineScore], log: Callable[[str], None]) -> None:
     tasks = {task: {**asdict(value), "predictions": list(value.predictions)} for task, value in sorted(kept.items())}
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / FILE, json.dumps({"spec": [spec.name, spec.version], "tasks": tasks}))
-    except StateNotWritable as error:
+    except (StateNotWritable, PermissionError) as error:
         log(f"baselines are not kept: {error}")

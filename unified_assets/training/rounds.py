@@ -108,7 +108,8 @@ class _Training:
     def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
         """Whatever is left to do."""
         order, cache = self.order, Cache()
-        references = baselines.measure(order.spec, order.tasks, dataset.folder, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
+        kept = order.checkpoints if dataset.folder is None else dataset.folder
+        references = baselines.measure(order.spec, order.tasks, kept, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
         done = checkpoints.newest(order.checkpoints)
         if done is None:
             with self._lease(PREPARATION):
