@@ -70,7 +70,7 @@ def _write_example(folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for number in range(12):
         Image.new("RGB", (16, 16), (number * 20, 40, 90)).save(folder / "images" / f"s{number}.png")
-        inner = "<object><name>kite</name></object>" if number % 3 == 0 else "<object><name>tree</name></object>"
+        inner = "<object><name>tree</name></object>" + ("<object><name>kite</name></object>" if number % 3 == 0 else "")
         (folder / "annotations" / f"s{number}.xml").write_text(f"<annotation><filename>s{number}.png</filename>{inner}</annotation>", encoding="utf-8")
 
 

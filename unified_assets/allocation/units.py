@@ -2,18 +2,17 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
 
 from unified_assets.allocation.proposing import Found
-from unified_assets.core.contracts import Input, ProposedExample
+from unified_assets.core.contracts import ProposedExample
 
 CONTRADICTORY = "contradictory label"
 BRIDGE = "bridges train and test"
-_SPACE = re.compile(r"\s+")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -51,7 +50,7 @@ def digest(*parts: str) -> str:
 
 def normal(text: str) -> str:
     """A text without case and runs of white space."""
-    return _SPACE.sub(" ", text).strip().lower()
+    return " ".join(text.split()).lower()
 
 
 def rows_of(found: Found, files: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -70,8 +69,9 @@ def _row(found: Found, example: ProposedExample, files: Mapping[str, Mapping[str
         {"role": value.role, "file_id": files[value.path]["file_id"], "path": value.path, "locator": value.locator, "text": value.text}
         for value in example.inputs
     ]
-    contents = [f"{value['role']}\x1e{_content(value)}" for value in inputs]
-    unit = digest(*contents)
+    texts = [(value.role, normal(value.text)) for value in example.inputs if value.text is not None]
+    media = [value for value in inputs if value["text"] is None]
+    contents = [f"{role}\x1e{text}" for role, text in texts] + [f"{value['role']}\x1e{value['file_id']}\x1e{value['locator'] or ''}" for value in media]
     pair = proposal.kind == "pair"
     return Row(
         example_id=digest("pair" if pair else found.task, *contents, "" if pair else target),
@@ -80,50 +80,35 @@ def _row(found: Found, example: ProposedExample, files: Mapping[str, Mapping[str
         inputs=inputs,
         target=None if pair else target,
         declared=example.split,
-        unit=unit,
-        keys=tuple(_keys(proposal.root, example, inputs)),
-        weak=_weak(proposal.subject, example.inputs, inputs, files),
+        unit=digest(*contents),
+        keys=tuple(_keys(proposal.root, example.group, texts, media)),
+        weak=_weak(proposal.subject, texts, [files[value["path"]].get("near_duplicate_group") for value in media]),
     )
 
 
-def _content(value: Mapping[str, Any]) -> str:
-    """What an input shows: a record's text, or the bytes of a file and the part of them."""
-    return normal(value["text"]) if value["text"] is not None else f"{value['file_id']}\x1e{value['locator'] or ''}"
-
-
-def _keys(root: str, example: ProposedExample, inputs: list[dict[str, Any]]) -> Iterable[str]:
-    texts = sorted(normal(value["text"]) for value in inputs if value["text"] is not None)
-    media = [value["file_id"] for value in inputs if value["text"] is None]
+def _keys(root: str, group: str | None, texts: Sequence[tuple[str, str]], media: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What must stay on one side, the example's own content first."""
     if texts and not media:
-        yield digest("text", *texts)  # sorted: a pair and its reverse are one
-    for file_id in media:
-        yield digest("file", file_id or "")
-    if example.group is not None:
-        yield digest("group", root, example.group)
+        yield digest("text", *sorted(text for _, text in texts))  # sorted: a pair and its reverse are one
+    for value in media:
+        yield digest("file", value["file_id"] or value["path"])
+    if group is not None:
+        yield digest("group", root, group)
 
 
-def _weak(subject: str, inputs: tuple[Input, ...], dressed: list[dict[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], ...]:
+def _weak(subject: str, texts: Sequence[tuple[str, str]], near: Sequence[str | None]) -> tuple[tuple[str, ...], ...]:
     """Levels from strong to weak: near duplicates · the shared context · the set of options · the shared hypothesis."""
-    near = tuple(digest("near", group) for value in dressed if value["text"] is None and (group := files[value["path"]].get("near_duplicate_group")))
-    texts: dict[str, list[str]] = defaultdict(list)
-    for value in inputs:
-        if value.text is not None:
-            texts[value.role].append(normal(value.text))
     if subject == "math":
-        texts = defaultdict(list, {role: [_DIGITS.sub("0", text) for text in found] for role, found in texts.items()})
-    wide = (
-        "context"
-        if "context" in texts
-        else "premise"
-        if "premise" in texts
-        else "text"
-        if len(inputs) > len(texts) or len(dressed) > len(texts["text"])
-        else ""
+        texts = [(role, _DIGITS.sub("0", text)) for role, text in texts]
+    roles = {role for role, _ in texts}
+    wide = next((role for role in ("context", "premise") if role in roles), "text" if near else "")
+    options = sorted(text for role, text in texts if role == "option")
+    return (
+        tuple(digest("near", group) for group in near if group),
+        tuple(digest("context", text) for role, text in texts if role == wide),
+        (digest("options", *options),) if options else (),
+        tuple(digest("hypothesis", text) for role, text in texts if role == "hypothesis"),
     )
-    context = tuple(digest("context", text) for text in texts.get(wide, ()))
-    options = (digest("options", *sorted(texts["option"])),) if texts.get("option") else ()
-    hypothesis = tuple(digest("hypothesis", text) for text in texts.get("hypothesis", ()))
-    return (near, context, options, hypothesis)
 
 
 def one_of_each(rows: list[Row]) -> tuple[list[Row], list[Left]]:

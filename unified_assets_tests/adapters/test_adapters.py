@@ -1,0 +1,138 @@
+"""Every adapter finds in its own example what it says, and leaves alone what has no form."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import xxhash
+
+from unified_assets.allocation.overrides import Overrides
+from unified_assets.allocation.view import Lake
+from unified_assets.core import plugins
+from unified_assets.core.contracts import Proposal
+
+MODALITY = {"png": "image", "jpg": "image", "wav": "audio", "mp4": "video", "pdf": "document"}
+
+
+def lake_of(folder: Path) -> Lake:
+    rows = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data, extension = path.read_bytes(), path.suffix.lstrip(".").lower()
+            modality = MODALITY.get(extension, "text")
+            media_type = {"txt": "text/plain", "md": "text/markdown"}.get(extension, f"{modality}/{extension}")
+            rows.append((path.relative_to(folder).as_posix(), xxhash.xxh3_128_hexdigest(data), len(data), modality, media_type))
+    files = pl.DataFrame(rows, schema=["path", "file_id", "size_bytes", "modality", "media_type"], orient="row")
+    return Lake(folder, files, Overrides())
+
+
+def write(folder: Path, files: dict[str, str]) -> Lake:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return lake_of(folder)
+
+
+def propose(name: str, lake: Lake) -> list[Proposal]:
+    return list(plugins.adapters()[name].propose(lake))
+
+
+def targets(proposals: list[Proposal]) -> dict[str, str]:
+    found = {}
+    for proposal in proposals:
+        for example in proposal.examples:
+            for value in example.inputs:
+                found[value.path if value.locator is None else f"{value.path}#{value.locator}"] = example.target
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(plugins.adapters()))
+def test_an_adapter_finds_what_its_example_holds(name, tmp_path):
+    adapter = plugins.adapters()[name]
+    adapter.example(tmp_path)
+    proposals = propose(name, lake_of(tmp_path))
+    found = targets(proposals)
+    assert {key: found.get(key) for key in adapter.expected} == dict(adapter.expected)
+    assert all(proposal.adapter == name and proposal.why for proposal in proposals)
+
+
+@pytest.mark.parametrize("name", sorted(plugins.adapters()))
+def test_an_adapter_finds_nothing_where_files_have_no_form(name, tmp_path):
+    lake = write(
+        tmp_path,
+        {
+            "readme.md": "# A folder\n\nNothing here is labelled.\n",
+            "notes/one.txt": "Buy milk.\n",
+            "photos/IMG 1.png": "x",
+            "photos/beach, late.png": "y",
+            "list.csv": "name,hex\nred,#f00\nblue,#00f\n",
+            "broken.json": '{"a": [',
+        },
+    )
+    assert propose(name, lake) == []
+
+
+def test_split_folders_above_and_below_the_class_are_declared_sides(tmp_path):
+    files = {f"a/train/cat/{n}.png": f"c{n}" for n in range(4)} | {f"a/dog/test/{n}.png": f"d{n}" for n in range(4)}
+    (proposal,) = propose("class_folders", write(tmp_path, files))
+    assert proposal.root == "a"
+    assert {(example.target, example.split) for example in proposal.examples} == {("cat", "train"), ("dog", "test")}
+
+
+def test_folders_that_tell_the_kind_of_file_or_a_shard_are_no_classes(tmp_path):
+    shards = {f"s/part_{part}/{n}.png": f"{part}{n}" for part in range(3) for n in range(5)}
+    kinds = {f"k/{kind}/{n}.png": f"{kind}{n}" for kind in ("images", "masks") for n in range(5)}
+    assert propose("class_folders", write(tmp_path, shards | kinds)) == []
+
+
+def test_a_class_of_folders_of_one_text_each_is_a_class_and_front_matter_stays_out(tmp_path):
+    files = {f"wiki/{kind}/{n}/index.md": f"---\nkind: {kind}\n---\nAbout {kind} {n}." for kind in ("topics", "people") for n in range(6)}
+    (proposal,) = propose("class_folders", write(tmp_path, files))
+    assert {example.target for example in proposal.examples} == {"topics", "people"}
+    assert proposal.examples[0].inputs[0].text == "About people 0."
+
+
+def test_the_first_field_is_the_class_and_the_name_after_it_the_group(tmp_path):
+    files = {f"rec/{digit}_{who}_{n}.wav": f"{digit}{who}{n}" for digit in range(3) for who in ("ann", "bob", "cy", "di") for n in range(4)}
+    (proposal,) = propose("file_names", write(tmp_path, files))
+    assert {example.target for example in proposal.examples} == {"0", "1", "2"}
+    assert {example.group for example in proposal.examples} == {"ann", "bob", "cy", "di"}
+
+
+def test_a_two_way_mark_is_not_the_class_and_folders_side_by_side_are_joined(tmp_path):
+    kinds = ("BIRD", "DRONE", "KITE", "PLANE")
+    files = {f"d/Video_{mark}/{mark}_{kind}_{n:03d}.mp4": f"{mark}{kind}{n}" for mark in ("IR", "V") for kind in kinds for n in range(5)}
+    (proposal,) = propose("file_names", write(tmp_path, files))
+    assert proposal.root == "d"
+    assert {example.target for example in proposal.examples} == set(kinds)
+
+
+def test_an_identifier_inside_file_names_and_a_sentence_make_image_text(tmp_path):
+    lines = [f'{{"sentence": "There is a box {n % 5}", "label": "{n % 2 == 0}", "identifier": "{1000 + n}-0", "evals": {{"r": 1}}}}' for n in range(20)]
+    files = {f"x/images/dev-{1000 + n}-0-0.png": str(n) for n in range(20)} | {"x/dev.json": "\n".join(lines)}
+    (proposal,) = propose("manifests", write(tmp_path, files))
+    assert (proposal.subject, proposal.roles) == ("image_text", ("image", "text"))
+    assert proposal.examples[0].inputs[0].path == "x/images/dev-1000-0-0.png"
+    assert any(item.startswith("evals: ") for item in proposal.withheld)
+
+
+def test_captions_without_a_label_are_pairs(tmp_path):
+    lines = ["file_name,caption"] + [f"{n}.png,a picture of thing number {n}" for n in range(12)]
+    (proposal,) = propose("manifests", write(tmp_path, {f"{n}.png": str(n) for n in range(12)} | {"metadata.csv": "\n".join(lines)}))
+    assert (proposal.kind, proposal.roles, len(proposal.examples)) == ("pair", ("image", "text"), 12)
+
+
+def test_train_and_test_files_of_one_table_are_one_task(tmp_path):
+    def table(side: str) -> str:
+        return "text,label\n" + "\n".join(f"{side} sentence number {n},{'a' if n % 2 else 'b'}" for n in range(20))
+
+    (proposal,) = propose("record_tables", write(tmp_path, {"t/news_train.csv": table("train"), "t/news_test.csv": table("test")}))
+    assert {(example.split, example.inputs[0].path) for example in proposal.examples} == {("train", "t/news_train.csv"), ("test", "t/news_test.csv")}
+
+
+def test_real_files_are_read_as_their_makers_meant(corpus):
+    lake = lake_of(corpus)
+    found = {name: propose(name, lake) for name in ("labelled_lines", "record_files", "cause_pairs")}
+    assert [(p.subject, len({e.target for e in p.examples}), len(p.examples)) for p in found["labelled_lines"]] == [("causal", 19, 8000)]
+    assert [len({e.target for e in p.examples}) for p in found["record_files"]] == [9]
+    assert [p.subject for p in found["cause_pairs"]] == ["causal"]
