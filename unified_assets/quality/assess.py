@@ -13,11 +13,11 @@ import polars as pl
 
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
-from unified_assets.core.tables import DECISIONS, QUALITY_REPORT
+from unified_assets.core.tables import DECISIONS, QUALITY_REPORT, SCHEMA_VERSION
 from unified_assets.quality import overrides, similarity
 from unified_assets.quality.duplicates import copies
 from unified_assets.quality.measure import versions
-from unified_assets.quality.measurements import MEASURED, known, measure_contents
+from unified_assets.quality.measurements import MEASURED, known, measure_contents, unsettled
 from unified_assets.quality.report import render
 from unified_assets.quality.verdicts import DUPLICATE_PENALTY, EXTENSION_PENALTY, Verdict, issue, judge
 from unified_assets.store.local import Store, read_table, write_table
@@ -52,7 +52,8 @@ def assess(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Q
         inputs = _inputs(catalog, rules)
         previous = store.current("quality")
         measured = 0
-        if previous is None or _manifest(previous).get("inputs") != inputs:
+        manifest = {} if previous is None else _manifest(previous)
+        if manifest.get("inputs") != inputs or manifest.get("unsettled"):
             measured = _publish(settings, store, catalog, rules, inputs=inputs, previous=previous, log=log)
     return _summary(store, measured, time.monotonic() - started)
 
@@ -76,13 +77,13 @@ def _publish(
     rows = [verdict.row() for verdict in verdicts]
     report = pl.DataFrame(rows, schema=QUALITY_REPORT)
     measures = pl.DataFrame(list(table.values()), schema=MEASURED)
-    digests = _digests(report)
+    manifest = {"inputs": inputs, "digests": _digests(report), "unsettled": sum(map(unsettled, table.values()))}
 
     def write(folder: Path) -> None:
         write_table(folder, "quality_report", report)
         write_table(folder, "measured", measures, MEASURED)
         (folder / "quality_report" / "index.html").write_text(render(settings, catalog, report, measures, log), encoding="utf-8")
-        (folder / "manifest.json").write_text(json.dumps({"inputs": inputs, "digests": digests}, indent=1) + "\n", encoding="utf-8")
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     store.publish("quality", write)
     return fresh
@@ -147,7 +148,7 @@ def _is_blank(row: Mapping[str, Any]) -> bool:
 
 def _inputs(catalog: pl.DataFrame, rules: overrides.Overrides) -> str:
     """A hash of everything the quality table depends on."""
-    found = hashlib.sha256(VERSION.encode())
+    found = hashlib.sha256(f"{VERSION} {SCHEMA_VERSION}".encode())
     columns = ("path", "file_id", "modality", "media_type", "status", "reason", "extension_agrees")
     found.update(catalog.select(columns).hash_rows(seed=7).to_numpy().tobytes())
     found.update(json.dumps(versions(), sort_keys=True).encode())

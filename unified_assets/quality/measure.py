@@ -6,8 +6,10 @@ Runs inside guarded worker processes: everything here may meet a hostile file.
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +96,25 @@ def versions() -> dict[str, str]:
 
 def _version(name: str, decode: object) -> str:
     found = hashlib.sha256(VERSION.encode())
-    for function in (decode, *(check.measure for check in plugins.checks(name))):
-        module = sys.modules[getattr(function, "__module__", __name__)]
-        found.update(inspect.getsource(module).encode())
+    modules = {module.__name__: module for function in (decode, *(check.measure for check in plugins.checks(name))) for module in _behind(function)}
+    for module_name in sorted(modules):
+        found.update(inspect.getsource(modules[module_name]).encode())
     return found.hexdigest()[:16]
+
+
+def _behind(function: object) -> Iterable[ModuleType]:
+    """The module of a function and those of the same package that it leans on, directly or not; the vocabulary left out."""
+    start = getattr(function, "__module__", __name__)
+    package = start.partition(".")[0] + "."
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or (name != start and not name.startswith(package)) or name.startswith("unified_assets.core.") or name not in sys.modules:
+            continue
+        seen.add(name)
+        values = vars(sys.modules[name]).values()
+        waiting.extend(value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", "")) for value in values)
+    return [sys.modules[name] for name in seen]
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

@@ -10,11 +10,13 @@ from typing import Any
 import polars as pl
 
 from unified_assets.compute.workers import Outcome, WorkerPool
+from unified_assets.core.errors import StaleSchema
 from unified_assets.core.settings import Settings
 from unified_assets.quality.measure import Item, Measured, measure_file, versions
 from unified_assets.store.local import read_table
 
-TRANSIENT = frozenset({"timeout", "crash", "out_of_memory"})  # may be the machine's doing: tried again next time
+TRANSIENT = frozenset({"timeout", "crash", "out_of_memory"})  # may be the machine's doing …
+ATTEMPTS = 3  # … so a later assessment tries again, up to so many in all
 _REPORTS = 10  # log lines while measuring
 
 MEASURED: dict[str, pl.DataType] = {
@@ -22,7 +24,8 @@ MEASURED: dict[str, pl.DataType] = {
     "file_id": pl.String(),
     "modality": pl.String(),
     "media_type": pl.String(),
-    "version": pl.String(),  # of the modality's decoder and checks; empty: measure again next time
+    "version": pl.String(),  # of the modality's decoder and checks
+    "attempts": pl.Int16(),
     "reason": pl.String(),  # why it could not be measured, else null
     "detail": pl.String(),
     "values": pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64(), "detail": pl.String()})),
@@ -40,8 +43,19 @@ def known(version_folder: Path | None, versions: Mapping[str, str]) -> dict[str,
     """Key → row, of the measurements in a published version that today's decoders and checks would make again."""
     if version_folder is None or not (version_folder / "measured").is_dir():
         return {}
-    rows = read_table(version_folder / "measured", "measured").iter_rows(named=True)
+    try:
+        table = read_table(version_folder / "measured", "measured")
+    except StaleSchema:
+        return {}
+    if table.schema != pl.Schema(MEASURED):
+        return {}
+    rows = table.iter_rows(named=True)
     return {key_of(row["file_id"], row["modality"], row["media_type"]): row for row in rows if row["version"] == versions.get(row["modality"])}
+
+
+def unsettled(row: Mapping[str, Any]) -> bool:
+    """Whether a measurement failed in a way that another attempt may mend."""
+    return row["reason"] in TRANSIENT and row["attempts"] < ATTEMPTS
 
 
 def pool_of(settings: Settings, function: Callable[[Item], Any]) -> WorkerPool:
@@ -56,11 +70,11 @@ def measure_contents(
     """Path → row of `measured`, from what is known and from the worker pool; and how many were decoded."""
     current = versions()
     table: dict[str, dict[str, Any]] = {}
-    todo: list[tuple[str, Item]] = []
+    todo: list[tuple[str, Item, int]] = []
     for path, file_id, modality, media_type in wanted.select("path", "file_id", "modality", "media_type").iter_rows():
         row = None if file_id in forged else kept.get(key_of(file_id, modality, media_type))
-        if row is None:
-            todo.append((file_id, Item(path, modality, media_type)))
+        if row is None or unsettled(row):
+            todo.append((file_id, Item(path, modality, media_type), 0 if row is None else row["attempts"]))
         else:
             table[path] = {**row, "path": path}
     if not todo:
@@ -68,22 +82,21 @@ def measure_contents(
     log(f"measuring {len(todo):,} files, {len(table):,} are known already")
     begun = time.monotonic()
     with pool_of(settings, partial(measure_file, root=settings.raw)) as pool:
-        for done, outcome in enumerate(pool.map([item for _, item in todo]), start=1):
-            file_id, item = todo[outcome.index]
-            table[item.path] = _row(file_id, item, outcome, current[item.modality])
+        for done, outcome in enumerate(pool.map([item for _, item, _ in todo]), start=1):
+            file_id, item, attempts = todo[outcome.index]
+            table[item.path] = {**_row(file_id, item, outcome), "version": current[item.modality], "attempts": attempts + 1}
             if done % max(1, len(todo) // _REPORTS) == 0 and done < len(todo):
                 log(f"measured {done:,} of {len(todo):,} files, {(time.monotonic() - begun) / done * (len(todo) - done):.0f} s to go")
     return table, len(todo)
 
 
-def _row(file_id: str, item: Item, outcome: Outcome, version: str) -> dict[str, Any]:
+def _row(file_id: str, item: Item, outcome: Outcome) -> dict[str, Any]:
     found = Measured([]) if outcome.reason is not None else outcome.value
     return {
         "path": item.path,
         "file_id": file_id,
         "modality": item.modality,
         "media_type": item.media_type,
-        "version": "" if outcome.reason in TRANSIENT else version,
         "reason": outcome.reason,
         "detail": outcome.detail,
         "values": [{"name": name, "value": value, "detail": detail} for name, value, detail in found.values],

@@ -248,3 +248,26 @@ def test_real_files_are_neither_rejected_nor_warned_of_without_need(corpus, tmp_
     warned = report.select("modality", "issues").explode("issues").unnest("issues").filter(pl.col("severity") == "warn").group_by("modality", "name").len()
     allowed = {"no_text_layer", "blank_pages", "duplicate", "near_duplicate"}  # true of the files they name
     assert [row for row in warned.iter_rows() if row[1] not in allowed and row[2] > max(1, 0.02 * totals[row[0]])] == []
+
+
+def test_a_file_that_timed_out_is_tried_three_times_in_all(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    picture(1, 1600).save(raw / "slow.png")
+    settings = Settings(raw=raw, state=tmp_path / "state", workers=1)
+    catalog.scan(settings)
+    hurried = settings.model_copy(update={"file_timeout_s": 0.001})
+    tried = [quality.assess(hurried).measured for _ in range(4)]
+    assert tried == [1, 1, 1, 0]
+    assert names(Store(settings.state).table("quality_report")) == {"slow.png": {"timeout"}}
+
+
+def test_a_file_that_timed_out_on_a_busy_machine_is_mended_next_time(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    picture(1, 1600).save(raw / "slow.png")
+    settings = Settings(raw=raw, state=tmp_path / "state", workers=1)
+    catalog.scan(settings)
+    quality.assess(settings.model_copy(update={"file_timeout_s": 0.001}))
+    assert quality.assess(settings).decisions == {"accept": 1, "warn": 0, "reject": 0}
+    assert quality.assess(settings).measured == 0
