@@ -69,11 +69,10 @@ def _copy_pictures(lake: Lake) -> None:
     # Labelled like its source, but no example of its own: copies count once.
     _copy(lake, source, f"images/digits/train/5/d903.{extension}", issue="duplicate", fault="exact_duplicate", label="5", form="class_folders")
 
-    source = _first(lake, "images/shapes/circle/")
+    source = _first(lake, "images/shapes/circle/", ".png")
     image = Image.open(io.BytesIO(lake.read(source))).convert("RGB")
-    smaller = image.resize((round(image.width * 0.8), round(image.height * 0.8)), Image.Resampling.LANCZOS)
     lake.add(
-        "images/shapes/circle/s902.jpg", pictures.encode(smaller, "jpg", quality=85), modality="image", media_type="image/jpeg",
+        "images/shapes/circle/s902.jpg", pictures.encode(image, "jpg", quality=60), modality="image", media_type="image/jpeg",
         label="circle", form="class_folders", issue="near_duplicate", fault="near_duplicate", unit=source,
     )  # fmt: skip
     lake.example("images/shapes/circle/s902.jpg", task="images/shapes", subject="image", kind="classification", target="circle")
@@ -162,9 +161,9 @@ def _ignored_files(lake: Lake) -> None:
     lake.add(f"{INBOX}/.draft.txt", b"Nobody is to read this.\n", modality="text", media_type="text/plain", status="ignored", fault="hidden")
 
 
-def _first(lake: Lake, folder: str) -> str:
+def _first(lake: Lake, folder: str, ending: str = "") -> str:
     """The first sound file of a folder, in path order."""
-    return min(path for path, truth in lake.files.items() if path.startswith(folder) and not truth.fault)
+    return min(path for path, truth in lake.files.items() if path.startswith(folder) and path.endswith(ending) and not truth.fault)
 
 
 def _copy(lake: Lake, source: str, target: str, **truth: str) -> None:
