@@ -79,7 +79,8 @@ def _proposal(view: LakeView, found: list[tuple[str, str, bool]]) -> Proposal:
         step = max(1, len(rows) // ROWS_KEPT)
         lines = "\n".join(f"{two} {one}" if swap else f"{one} {two}" for one, two in rows[::step][:ROWS_KEPT])
         target = "second causes first" if first_causes == swap else "first causes second"
-        examples.append(ProposedExample(inputs=(Input(role="table", path=path, locator="columns=1,0" if swap else "columns=0,1", text=lines),), target=target))
+        table = Input(role="table", path=path, locator="columns=1,0" if swap else "columns=0,1", text=lines)
+        examples.append(ProposedExample(inputs=(table,), target=target))
     return Proposal(
         root=common_root([parent(path) for path, source, _ in found for path in (path, source)]),
         form="cause_pairs",
@@ -90,7 +91,7 @@ def _proposal(view: LakeView, found: list[tuple[str, str, bool]]) -> Proposal:
         adapter=ADAPTER.name,
         label_sources=tuple(source for _, source, _ in found),
         withheld=("description: it holds the answer", "column names: they are not numbers"),
-        why=f"{len(found)} tables of two numeric columns have a description with an arrow; columns are swapped by a hash of the name; at most {ROWS_KEPT} rows each",
+        why=f"{len(found)} tables of two numeric columns have a description with an arrow; columns are swapped by a hash of the name; {ROWS_KEPT} rows at most",
     )
 
 

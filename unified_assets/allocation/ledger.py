@@ -1,7 +1,7 @@
 """Files, models, rows and reasons in; exactly one ledger row for every file and model out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,51 +31,49 @@ class Uses:
                 self.views.setdefault(path, view)
 
 
-def ledger_rows(
-    specs: Mapping[str, ModelSpec],
-    catalog: Iterable[Mapping[str, Any]],
-    uses: Mapping[str, Uses],
-    adapters: Mapping[str, str],
-    left: Mapping[str, Mapping[str, str]],
-    learned_by: Mapping[str, tuple[str, ...]],
-) -> Iterable[dict[str, Any]]:
-    """One row per path and model. `left`: path → task → why it is not used; `learned_by`: task → models."""
-    for row in catalog:
-        for name, spec in specs.items():
-            yield {
-                "path": row["path"],
-                "model": name,
-                "modality": row["modality"],
-                **_use(spec, row, uses[name], adapters, left.get(row["path"], {}), learned_by),
-            }
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """What is known of all files and models, to be written down."""
 
+    specs: Mapping[str, ModelSpec]
+    uses: Mapping[str, Uses]
+    adapters: Mapping[str, str]  # task -> adapter
+    left: Mapping[str, Mapping[str, str]]  # path -> task -> why it is not used
+    capable: Mapping[str, tuple[str, ...]]  # task -> models that can learn it
 
-def _use(
-    spec: ModelSpec,
-    row: Mapping[str, Any],
-    uses: Uses,
-    adapters: Mapping[str, str],
-    left: Mapping[str, str],
-    learned_by: Mapping[str, tuple[str, ...]],
-) -> dict[str, Any]:
-    path, modality = row["path"], row["modality"]
-    if row["refusal"] is not None:
-        return _none(row["refusal"])
-    counts = uses.counts.get(path)
-    mine = {task: reason for task, reason in left.items() if spec.name in learned_by.get(task, (spec.name,))}
-    if counts:
-        tasks = [{"task": task, "adapter": adapters[task], **sides} for task, sides in sorted(counts.items())]
+    def rows(self, catalog: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """One row per path and model."""
+        for row in catalog:
+            for spec in self.specs.values():
+                yield {"path": row["path"], "model": spec.name, "modality": row["modality"], **self._use(spec, row)}
+
+    def _use(self, spec: ModelSpec, row: Mapping[str, Any]) -> dict[str, Any]:
+        if row["refusal"] is not None:
+            return _none(row["refusal"])
+        path, uses = row["path"], self.uses[spec.name]
+        left = {task: reason for task, reason in self.left.get(path, {}).items() if spec.name in self.capable.get(task, ())}
+        if path in uses.counts:
+            return self._labelled(path, uses, left)
+        if path in uses.paired:
+            return {"use": "pair", "tasks": [], "via": uses.paired[path], "reason": "occurs together with a file of another modality; no label"}
+        if path in uses.sources:
+            named = ", ".join(sorted(uses.sources[path])[:4])
+            return {"use": "label_source", "tasks": [], "via": "direct", "reason": f"holds the labels of {named}"}
+        if left:
+            return _none("; ".join(f"{why} ({task})" for task, why in sorted(left.items())[:3]))
+        return _unused(spec, row["modality"])
+
+    def _labelled(self, path: str, uses: Uses, left: Mapping[str, str]) -> dict[str, Any]:
+        counts = uses.counts[path]
+        tasks = [{"task": task, "adapter": self.adapters[task], **sides} for task, sides in sorted(counts.items())]
         total = sum(sum(sides.values()) for sides in counts.values())
-        more = f"; also {'; '.join(f'{task}: {why}' for task, why in sorted(mine.items())[:2])}" if mine else ""
-        return {"use": "labelled", "tasks": tasks, "via": uses.views[path], "reason": f"{total} examples of {', '.join(sorted(counts)[:4])}{more}"}
-    if path in uses.paired:
-        return {"use": "pair", "tasks": [], "via": uses.paired[path], "reason": "occurs together with a file of another modality; no label"}
-    if path in uses.sources:
-        named = ", ".join(sorted(uses.sources[path])[:4])
-        return {"use": "label_source", "tasks": [], "via": "direct", "reason": f"holds the labels of {named}"}
+        more = f"; not for {'; '.join(f'{task}: {why}' for task, why in sorted(left.items())[:2])}" if left else ""
+        reason = f"{total} example{'s' if total != 1 else ''} of {', '.join(sorted(counts)[:4])}{more}"
+        return {"use": "labelled", "tasks": tasks, "via": uses.views[path], "reason": reason}
+
+
+def _unused(spec: ModelSpec, modality: str) -> dict[str, Any]:
     via = takes(spec, modality)
-    if mine:
-        return _none("; ".join(f"{why} ({task})" for task, why in sorted(mine.items())[:3]))
     if via is None:
         return _none(f"{spec.name} takes {', '.join(spec.modalities)}, not {modality}")
     if modality == "text":

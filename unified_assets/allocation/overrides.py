@@ -20,9 +20,9 @@ class TaskOverride(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="An alias that becomes the task's id.")
-    ignore: bool = Field(False, description="Do not learn this task.")
-    subject: str | None = Field(None, description="Another subject: image audio video document image_text causal math logic concept.")
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="An alias that becomes the task's id.")
+    ignore: bool = Field(default=False, description="Do not learn this task.")
+    subject: str | None = Field(default=None, description="Another subject: image audio video document image_text causal math logic concept.")
     class_map: dict[str, str] = Field(default_factory=dict, description="Class as found → class as wanted.")
 
 
@@ -31,9 +31,9 @@ class Overrides(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ignore: tuple[str, ...] = Field((), description="Globs of files that are no part of the lake.")
-    accept: tuple[str, ...] = Field((), description="Globs of files that are used whatever quality says.")
-    reject: tuple[str, ...] = Field((), description="Globs of files that no model gets.")
+    ignore: tuple[str, ...] = Field(default=(), description="Globs of files that are no part of the lake.")
+    accept: tuple[str, ...] = Field(default=(), description="Globs of files that are used whatever quality says.")
+    reject: tuple[str, ...] = Field(default=(), description="Globs of files that no model gets.")
     columns: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="Glob of record files → field → role: label, split, group, ignore, or an input role."
     )

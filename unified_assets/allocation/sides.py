@@ -61,12 +61,12 @@ def assign(tasks: Mapping[str, list[Row]], memory: Mapping[str, tuple[str, bool]
         for row in rows:
             members[components.find(row.keys[0])].append(row)
     order = sorted(tasks, key=lambda task: (not effective[task].fixed, -len(tasks[task]), task))
-    side_of = _fixed(members, effective, memory, result)
+    side_of = _fixed(members, effective, memory)
     for task in order:
         _fill(task, tasks[task], effective[task], components, side_of)
     for task in order:
         for row in tasks[task]:
-            _settle(row, components.find(row.keys[0]), side_of, effective[task], memory, result)
+            _settle(row, components.find(row.keys[0]), side_of, effective[task], result)
     return result
 
 
@@ -132,7 +132,7 @@ def _largest(keys: list[tuple[str, ...]]) -> int:
     return max(Counter(components.find(one[0]) for one in keys).values(), default=0)
 
 
-def _fixed(members: Mapping[str, list[Row]], effective: Mapping[str, _Effective], memory: Mapping[str, tuple[str, bool]], result: Sides) -> dict[str, str]:
+def _fixed(members: Mapping[str, list[Row]], effective: Mapping[str, _Effective], memory: Mapping[str, tuple[str, bool]]) -> dict[str, str]:
     """Components whose side is remembered or declared; "" for those that bridge sides."""
     side_of: dict[str, str] = {}
     for component, rows in members.items():
@@ -158,49 +158,56 @@ def _fill(task: str, rows: list[Row], effective: _Effective, components: Compone
     for component, found in labels.items():
         if not (effective.fixed and side_of.get(component) == "test"):
             strata[next(iter(found)) or "" if len(found) == 1 else ""].append(component)
-    fresh = [component for component in labels if component not in side_of]
-    carry = dict.fromkeys(effective.shares, 0.0)
+    division = _Division(sizes=sizes, shares=effective.shares, side_of=side_of, salt=task, carry=dict.fromkeys(effective.shares, 0.0))
+    fresh = {component for component in labels if component not in side_of}
     for name in sorted(strata):
-        _divide(strata[name], sizes, effective.shares, side_of, carry, task)
-    _fill_empty_sides(fresh, list(labels), effective.shares, side_of, task)
+        division.divide(strata[name])
+    division.fill_empty_sides(fresh, set(labels))
 
 
-def _divide(
-    found: list[str], sizes: Mapping[str, int], shares: Mapping[str, float], side_of: dict[str, str], carry: dict[str, float], salt: str
-) -> None:
-    """Give each fresh component to the side that lacks most; what a class leaves over or short is carried to the next."""
-    counts = dict.fromkeys(SHARES, 0)
-    fresh = []
-    total = sum(sizes[component] for component in found)
-    for component in found:
-        side = side_of.get(component)
-        if side is None:
-            fresh.append(component)
-        elif side:
-            counts[side] += sizes[component]
-    for component in sorted(fresh, key=lambda key: digest(salt, key)):
-        lacking = {name: round(shares[name] * total - counts[name] + carry[name], 6) for name in shares}
-        side = "train" if counts["train"] == 0 else max(reversed(lacking), key=lambda name: lacking[name])
-        side_of[component] = side
-        counts[side] += sizes[component]
-    if fresh:
-        carry.update({name: shares[name] * total - counts[name] + carry[name] for name in shares})
+@dataclass(frozen=True, kw_only=True)
+class _Division:
+    """The dividing of one task. `carry`: what a class leaves over or short is carried to the next."""
+
+    sizes: Mapping[str, int]
+    shares: Mapping[str, float]
+    side_of: dict[str, str]
+    salt: str
+    carry: dict[str, float]
+
+    def divide(self, found: list[str]) -> None:
+        """Give each fresh component of a class to the side that lacks most, in the order of their hash; train first."""
+        counts = dict.fromkeys(SHARES, 0)
+        total = sum(self.sizes[component] for component in found)
+        for component in found:
+            if self.side_of.get(component):
+                counts[self.side_of[component]] += self.sizes[component]
+        fresh = [component for component in found if component not in self.side_of]
+        for component in sorted(fresh, key=self._order):
+            lacking = {name: round(share * total - counts[name] + self.carry[name], 6) for name, share in self.shares.items()}
+            side = "train" if counts["train"] == 0 else max(reversed(lacking), key=lacking.__getitem__)
+            self.side_of[component] = side
+            counts[side] += self.sizes[component]
+        if fresh:
+            self.carry.update({name: share * total - counts[name] + self.carry[name] for name, share in self.shares.items()})
+
+    def fill_empty_sides(self, fresh: set[str], every: set[str]) -> None:
+        """A side that got nothing takes a component of train, where train keeps at least one."""
+        for empty in ("test", "valid"):
+            taken = sum(self.side_of[component] == "train" for component in every)
+            movable = sorted((component for component in fresh if self.side_of[component] == "train"), key=self._order)
+            if empty in self.shares and taken >= 2 and movable and not any(self.side_of[component] == empty for component in every):
+                self.side_of[movable[-1]] = empty
+
+    def _order(self, component: str) -> str:
+        return digest(self.salt, component)
 
 
-def _fill_empty_sides(fresh: list[str], every: list[str], shares: Mapping[str, float], side_of: dict[str, str], salt: str) -> None:
-    """A side that got nothing takes one component of train, where train keeps at least one."""
-    for empty in reversed(shares):
-        train = sorted((component for component in fresh if side_of[component] == "train"), key=lambda key: digest(salt, key))
-        taken = sum(side_of[component] == "train" for component in every)
-        if taken >= 2 and train and not any(side_of[component] == empty for component in every):
-            side_of[train[-1]] = empty
-
-
-def _settle(row: Row, component: str, side_of: Mapping[str, str], effective: _Effective, memory: Mapping[str, tuple[str, bool]], result: Sides) -> None:
+def _settle(row: Row, component: str, side_of: Mapping[str, str], effective: _Effective, result: Sides) -> None:
     side = side_of[component]
     row.group = component
     if not side:
-        own = memory.get(row.keys[0])
+        own = result.memory.get(row.keys[0])
         if own is None:
             result.left += [Left(row.task, value["path"], f"{BRIDGE}: its group has members on both sides") for value in row.inputs]
             return

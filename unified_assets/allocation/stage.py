@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
-from unified_assets.allocation.ledger import Uses, ledger_rows
+from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
 from unified_assets.allocation.pairing import pairs_of
 from unified_assets.allocation.proposing import Found, collect
@@ -160,9 +160,10 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[st
                 uses[name].sources[path].add(task)
     adapters = {task: proposal.adapter for task, proposal in proposals.items()}
     given = {(row["task"], row["model"]) for row in examples}
+    capable = {**learned_by, **{task: tuple(specs) for task, proposal in proposals.items() if proposal.kind == "pair"}}
     learned_by = {task: tuple(name for name in names if (task, name) in given) for task, names in learned_by.items()}
-    learned_by.update({task: tuple(specs) for task, proposal in proposals.items() if proposal.kind == "pair"})
-    allocation = ledger_rows(specs, work.files.select("path", "modality", "refusal").to_dicts(), uses, adapters, work.left, learned_by)
+    ledger = Ledger(specs=specs, uses=uses, adapters=adapters, left=work.left, capable=capable)
+    allocation = ledger.rows(work.files.select("path", "modality", "refusal").to_dicts())
     schema = {name: list(getattr(tables, constant).items()) for name, constant in (("examples", "EXAMPLES"), ("allocation", "ALLOCATION"), ("tasks", "TASKS"))}
     memory = [{"group": key, "split": side, "declared": declared} for key, (side, declared) in sorted(sides.memory.items())]
     return {

@@ -56,11 +56,11 @@ def normal(text: str) -> str:
 def rows_of(found: Found, files: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """All rows of a task; inputs that name files which may not be used are gone."""
     proposal = found.proposal
-    rows = []
-    for example in proposal.examples:
-        if all(value.path in files for value in example.inputs) and example.inputs:
-            rows.append(_row(found, example, files, proposal.class_map.get(example.target, example.target)))
-    return rows
+    return [
+        _row(found, example, files, proposal.class_map.get(example.target, example.target))
+        for example in proposal.examples
+        if example.inputs and all(value.path in files for value in example.inputs)
+    ]
 
 
 def _row(found: Found, example: ProposedExample, files: Mapping[str, Mapping[str, Any]], target: str) -> Row:
@@ -120,11 +120,11 @@ def one_of_each(rows: list[Row]) -> tuple[list[Row], list[Left]]:
     left: list[Left] = []
     for same in units.values():
         first = same[0]
-        sides = {row.declared for row in same} - {None}
+        sides = {row.declared for row in same if row.declared is not None}
         if len({row.target for row in same}) > 1:
             left += _all(same, f"{CONTRADICTORY}: the same content stands as {' and as '.join(sorted({row.target or '' for row in same})[:4])}")
         elif len(sides) > 1:
-            left += _all(same, f"{BRIDGE}: the same content is declared {' and '.join(sorted(sides))}")  # type: ignore[type-var]
+            left += _all(same, f"{BRIDGE}: the same content is declared {' and '.join(sorted(sides))}")
         else:
             first.declared = next(iter(sides), None)
             first.copies = [value["path"] for row in same[1:] for value in row.inputs]

@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from unified_assets.allocation.overrides import Overrides
-from unified_assets.core.contracts import DecodedText, Records
+from unified_assets.core.contracts import Records
 from unified_assets.core.errors import UnreadableFile
+from unified_assets.core.media import DecodedText
 from unified_assets.files.opening import open_regular
 from unified_assets.records.parsing import parse, text_of
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from unified_assets.core.contracts import Input, ProposedExample, Records
 from unified_assets.records.choices import option_index
 from unified_assets.records.columns import as_list
+from unified_assets.records.kinds import FINAL
 from unified_assets.records.names import split_of_value
-from unified_assets.records.roles import _FINAL, Reading
+from unified_assets.records.roles import Reading
 
 EXAMPLE_LIMIT = 20_000
 TEXT_LIMIT = 8_000  # characters of one input
@@ -49,7 +50,7 @@ def target_of(row: Mapping[str, str], reading: Reading) -> str | None:
         index = option_index(value, texts, reading.option_base)
         return None if index is None or len(texts) < 2 or not all(texts) else str(index)
     if reading.final:
-        match = _FINAL.search(value)
+        match = FINAL.search(value)
         return None if match is None else number(match.group(1))
     if reading.kind in {"generation", "regression"}:
         return number(value)

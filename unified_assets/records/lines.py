@@ -3,6 +3,7 @@
 Grammars: a numbered sentence and its label on the next line · `expression = result` · text, a tab, a label · `__label__x text`.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -43,7 +44,7 @@ def _numbered(lines: list[str]) -> list[Fields] | None:
         return None
     rows = [
         {"text": match.group(1).strip().strip('"'), "label": label.strip()}
-        for line, label in zip(lines, lines[1:], strict=False)
+        for line, label in itertools.pairwise(lines)
         if (match := _NUMBERED.match(line)) and _LABEL.match(label)
     ]
     numbered = sum(bool(_NUMBERED.match(line)) for line in lines)

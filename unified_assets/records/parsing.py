@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
 from unified_assets.records import markup, structured
@@ -59,7 +59,7 @@ def _delimited(path: str, text: str, *, cut: bool) -> Records | None:
     if delimiter is None:
         return None
     csv.field_size_limit(1 << 22)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" and '"' in text and not _quotes_balance(head, delimiter) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" and '"' in text and not _quotes_balance(head, delimiter) else csv.QUOTE_MINIMAL
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
     header = next(reader, None)
     if header is None or len(header) < 2:

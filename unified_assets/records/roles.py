@@ -1,14 +1,15 @@
 """The fields of records in; which is the label, which are inputs in which role, which stay out and why, out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from unified_assets.core.contracts import Records
 from unified_assets.records import leaks, subjects
-from unified_assets.records.choices import Options, constant_options, index_base, options_of
+from unified_assets.records.choices import Options, options_of
 from unified_assets.records.columns import Column, columns
-from unified_assets.records.names import split_of_value, words
+from unified_assets.records.kinds import kind_of
+from unified_assets.records.names import split_of_value
 from unified_assets.records.vocabulary import (
     DIRECTION,
     FILE_NAMES,
@@ -19,9 +20,6 @@ from unified_assets.records.vocabulary import (
     normal,
     withheld_reason,
 )
-
-MIN_ROWS = 8
-_FINAL = re.compile(r"####\s*(\S[^\n]*?)\s*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,47 +65,61 @@ def read_roles(records: Records, overrides: Mapping[str, str] | None = None, *, 
     inputs, suspects = leaks.without_leaks(inputs, table, table[target])
     if direction is not None:
         inputs = (*inputs, ("direction", direction))
-    return _reading(records, table, target, inputs, options, group, split, (*withheld, *suspects), has_files=bool(files))
+    chosen = _Chosen(target, inputs, options, group, split, (*withheld, *suspects))
+    return _reading(records, table, chosen, has_files=bool(files))
 
 
-def _reading(
-    records: Records,
-    table: Mapping[str, Column],
-    target: str,
-    inputs: tuple[tuple[str, str], ...],
-    options: Options | None,
-    group: str | None,
-    split: str | None,
-    withheld: tuple[str, ...],
-    *,
-    has_files: bool,
-) -> Reading | None:
-    column = table[target]
-    kind, base, classes, final = _kind(column, inputs, options, table, has_files=has_files)
-    if kind is None or (not inputs and options is None and not has_files):
+@dataclass(frozen=True)
+class _Chosen:
+    """The fields that were chosen, before the kind and subject are known."""
+
+    target: str
+    inputs: tuple[tuple[str, str], ...]
+    options: Options | None
+    group: str | None
+    split: str | None
+    withheld: tuple[str, ...]
+
+    @property
+    def fields(self) -> set[str | None]:
+        """All of them."""
+        return {self.target, self.group, self.split, *(name for _, name in self.inputs), *(self.options.fields if self.options else ())}
+
+
+def _reading(records: Records, table: Mapping[str, Column], chosen: _Chosen, *, has_files: bool) -> Reading | None:
+    column = table[chosen.target]
+    kind = kind_of(column, frozenset(role for role, _ in chosen.inputs), chosen.options, table, has_files=has_files)
+    if kind is None or (not chosen.inputs and chosen.options is None and not has_files):
         return None
-    truth = classes if kind == "classification" and options is not None else {}
-    subject = subjects.subject_of(records, table, kind=kind, target=target, inputs=inputs, options=options if kind == "choice" else None, truth=bool(truth))
-    unused = [name for name in table if name not in {target, group, split, *(used for _, used in inputs), *(options.fields if options else ())}]
-    reasons = (*withheld, *(f"{name}: not an input in any known role" for name in unused if not any(item.startswith(f"{name}: ") for item in withheld)))
-    if final:
-        reasons = (*reasons, f"{target}: the worked solution before #### is left out of target and inputs")
-    named = ", ".join(f"{name} → {role}" for role, name in inputs)
-    listed = f", options from {', '.join(options.fields)}" if options else ""
+    options = chosen.options if kind.name == "choice" else None
+    subject = subjects.subject_of(records, table, kind=kind.name, target=chosen.target, inputs=chosen.inputs, options=options, truth=bool(kind.classes))
+    named = ", ".join(f"{name} → {role}" for role, name in chosen.inputs)
+    listed = f", options from {', '.join(chosen.options.fields)}" if chosen.options else ""
     return Reading(
         subject=subject,
-        kind=kind,
-        target=target,
-        inputs=inputs,
-        options=options if kind == "choice" else None,
-        option_base=base,
-        classes=classes,
-        final=final,
-        group=group,
-        split=split,
-        withheld=tuple(item for item in reasons if not item.startswith(tuple(f"{name}: " for name in ({group, split} - {None})) or ("\0",))),
-        why=f"{len(records.rows)} {records.format} records: {named or 'files'}{listed}, label {target} ({column.distinct} values)",
+        kind=kind.name,
+        target=chosen.target,
+        inputs=chosen.inputs,
+        options=options,
+        option_base=kind.option_base,
+        classes=kind.classes,
+        final=kind.final,
+        group=chosen.group,
+        split=chosen.split,
+        withheld=tuple(_withheld(table, chosen, final=kind.final)),
+        why=f"{len(records.rows)} {records.format} records: {named or 'files'}{listed}, label {chosen.target} ({column.distinct} values)",
     )
+
+
+def _withheld(table: Mapping[str, Column], chosen: _Chosen, *, final: bool) -> Iterator[str]:
+    """ "field: reason" of every field that is not an input."""
+    said = [item for item in chosen.withheld if item.split(": ")[0] not in {chosen.group, chosen.split}]
+    yield from said
+    for name in table:
+        if name not in chosen.fields and not any(item.startswith(f"{name}: ") for item in said):
+            yield f"{name}: not an input in any known role"
+    if final:
+        yield f"{chosen.target}: the worked solution before #### is left out of target and inputs"
 
 
 def _direction(free: Mapping[str, Column]) -> str | None:
@@ -117,7 +129,7 @@ def _direction(free: Mapping[str, Column]) -> str | None:
     return None
 
 
-def _named(free: Mapping[str, Column], given: Mapping[str, str], role: str, names: frozenset[str], fits) -> str | None:  # type: ignore[no-untyped-def]  # noqa: ANN001  a local predicate
+def _named(free: Mapping[str, Column], given: Mapping[str, str], role: str, names: frozenset[str], fits: Callable[[Column], bool]) -> str | None:
     for name, chosen in given.items():
         if chosen == role and name in free:
             return name
@@ -133,8 +145,8 @@ def _target(rest: Mapping[str, Column], given: Mapping[str, str], *, has_files: 
             return name
     by_name = {normal(name): name for name in rest if name not in given}
     for wanted in TARGET_NAMES:
-        name = by_name.get(wanted)
-        if name is not None and rest[name].share > 0.9 and rest[name].distinct >= 2:
+        name = by_name.get(wanted, "")
+        if name and rest[name].share > 0.9 and rest[name].distinct >= 2:
             return name
     return _target_by_value([column for name, column in rest.items() if name not in given], has_files=has_files)
 
@@ -184,37 +196,3 @@ def _consistent(roles: dict[str, str]) -> dict[str, str]:
     if "text" in roles and ({"question", "premise", "expression", "formula", "definition"} & set(roles)):
         roles.pop("text")
     return roles
-
-
-def _kind(
-    column: Column, inputs: tuple[tuple[str, str], ...], options: Options | None, table: Mapping[str, Column], *, has_files: bool
-) -> tuple[str | None, int, Mapping[str, str], bool]:
-    """(kind, option base, mapping of values to classes, whether the answer follows ####)."""
-    roles = {role for role, _ in inputs}
-    if options is not None:
-        truth = constant_options(options, table)
-        base = index_base(column, options, table)
-        if base is not None:
-            return ("classification", 0, dict(zip(_letters(len(truth)), truth, strict=True)), False) if truth else ("choice", base, {}, False)
-    final = sum(bool(_FINAL.search(value)) for value in column.filled[:200]) > 0.9 * min(200, len(column.filled))
-    if final:
-        return "generation", 0, {}, True
-    many = column.numeric > 0.9 and column.distinct > 10
-    if "expression" in roles and column.numeric > 0.9:
-        return "generation", 0, {}, False
-    if many and {"question", "context"} & roles:
-        return "generation", 0, {}, False
-    if column.classes and not (column.numeric > 0.9 and column.distinct > 50):
-        return "classification", 0, {}, False
-    if has_files and many:
-        return "regression", 0, {}, False
-    return None, 0, {}, False
-
-
-def _letters(count: int) -> tuple[str, ...]:
-    return tuple(chr(ord("A") + place) for place in range(count))
-
-
-def looks_causal(name: str) -> bool:
-    """Whether a name hints at cause and effect."""
-    return any(word.startswith(("causal", "cause", "counterfactual")) for word in words(name))

@@ -27,18 +27,20 @@ def rows(value: Any) -> Iterator[Row]:
     if isinstance(value, list):
         yield from _of_list(value, None)
     elif isinstance(value, dict):
-        lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item)}
-        if lists and (len(lists) == 1 or all(split_of_value(key) for key in lists)):
-            for key, item in lists.items():
-                yield from _of_list(item, split_of_value(key))
-        elif lists:
-            for key, item in lists.items():
-                for row, split in _of_list(item, None):
-                    yield {"list": key, **row}, split
-        elif _is_table(list(value.values())):
-            for key, item in value.items():
-                if isinstance(item, dict):
-                    yield {"key": key, **item}, None
+        yield from _of_dict(value)
+
+
+def _of_dict(value: dict[str, Any]) -> Iterator[Row]:
+    lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item)}
+    if lists:
+        sides = len(lists) == 1 or all(split_of_value(key) for key in lists)
+        for key, item in lists.items():
+            for row, _ in _of_list(item, None):
+                yield (row, split_of_value(key)) if sides else ({"list": key, **row}, None)
+    elif _is_table(list(value.values())):
+        for key, item in value.items():
+            if isinstance(item, dict):
+                yield {"key": key, **item}, None
 
 
 def _is_table(items: list[Any]) -> bool:

@@ -11,7 +11,8 @@ _INPUTS = {
     "premise": "premise premises p sentence1 sentence_1 text1 sent1 sentence_a text_a s1",
     "hypothesis": "hypothesis conclusion sentence2 sentence_2 text2 sent2 sentence_b text_b s2 claim statement",
     "question": "question query problem word_problem q",
-    "text": "text sentence content review utterance headline tweet message phrase prompt input title description summary abstract caption name document comment_text",
+    "text": "text sentence content review utterance headline tweet message phrase prompt input title description summary abstract caption name document "
+    "comment_text",
     "term": "term word lemma",
     "definition": "definition gloss meaning",
     "expression": "expression expr arithmetic calculation",
@@ -19,34 +20,32 @@ _INPUTS = {
 }
 INPUT_NAMES = {name: role for role, names in _INPUTS.items() for name in names.split()}
 
-TARGET_NAMES = tuple(
-    [
-        "gold_label",
-        "label",
-        "target",
-        "correct",
-        "answer",
-        "class",
-        "category",
-        "intent",
-        "most_plausible_alternative",
-        "relation",
-        "sentiment",
-        "gold",
-        "y",
-        "emotion",
-        "topic",
-        "group",
-        "tag",
-        "labels",
-        "class_name",
-        "correct_answer",
-        "correct_option",
-        "answer_key",
-        "result",
-        "output",
-        "value",
-    ]
+TARGET_NAMES = (
+    "gold_label",
+    "label",
+    "target",
+    "correct",
+    "answer",
+    "class",
+    "category",
+    "intent",
+    "most_plausible_alternative",
+    "relation",
+    "sentiment",
+    "gold",
+    "y",
+    "emotion",
+    "topic",
+    "group",
+    "tag",
+    "labels",
+    "class_name",
+    "correct_answer",
+    "correct_option",
+    "answer_key",
+    "result",
+    "output",
+    "value",
 )
 GROUP_NAMES = frozenset(
     [
@@ -104,6 +103,6 @@ def normal(name: str) -> str:
 def withheld_reason(name: str) -> str | None:
     """Why a field of this name is kept out of the inputs, or None."""
     snake = normal(name)
-    if snake in INPUT_NAMES and INPUT_NAMES[snake] not in {"expression"}:
+    if snake in INPUT_NAMES and INPUT_NAMES[snake] != "expression":
         return None
     return next((reason for pattern, reason in _WITHHELD if pattern.search(snake)), None)

@@ -25,7 +25,13 @@ def _many(build, count: int = 24) -> list[dict[str, object]]:
 CASES = {
     "which of two causes": (
         "data/train.jsonl",
-        lambda n: {"premise": f"Rain fell {n}.", "ask-for": "effect" if n % 2 else "cause", "hypothesis1": f"Mud {n}.", "hypothesis2": f"Sun {n}.", "label": n % 2},
+        lambda n: {
+            "premise": f"Rain fell {n}.",
+            "ask-for": "effect" if n % 2 else "cause",
+            "hypothesis1": f"Mud {n}.",
+            "hypothesis2": f"Sun {n}.",
+            "label": n % 2,
+        },
         ("causal", "choice", ["premise", "direction", "option", "option"], "0"),
     ),
     "rules and a conclusion": (
@@ -35,22 +41,47 @@ CASES = {
     ),
     "entailment of sentences": (
         "pairs.jsonl",
-        lambda n: {"genre": "a" if n % 2 else "b", "sentence1": f"No dog {n} ran.", "sentence2": f"No {n} ran fast.", "label1": "", "gold_label": "entailment" if n % 2 else "neutral"},
+        lambda n: {
+            "genre": "a" if n % 2 else "b",
+            "sentence1": f"No dog {n} ran.",
+            "sentence2": f"No {n} ran fast.",
+            "label1": "",
+            "gold_label": "entailment" if n % 2 else "neutral",
+        },
         ("logic", "classification", ["premise", "hypothesis"], "neutral"),
     ),
     "truth as options": (
         "rules.jsonl",
-        lambda n: {"id": f"q{n}", "context": f"The cat {n} is big.", "question": f"Is it true that {n}?", "options": ["A) True", "B) False"], "answer": "AB"[n % 2], "explanation": ["x"]},
+        lambda n: {
+            "id": f"q{n}",
+            "context": f"The cat {n} is big.",
+            "question": f"Is it true that {n}?",
+            "options": ["A) True", "B) False"],
+            "answer": "AB"[n % 2],
+            "explanation": ["x"],
+        },
         ("logic", "classification", ["context", "question"], "True"),
     ),
     "an order to deduce": (
         "deduction.jsonl",
-        lambda n: {"context": f"Five birds {n} sit.", "question": "Which is true?", "options": [f"A) owl {n} first", "B) owl last", "C) no owl"], "answer": "ABC"[n % 3]},
+        lambda n: {
+            "context": f"Five birds {n} sit.",
+            "question": "Which is true?",
+            "options": [f"A) owl {n} first", "B) owl last", "C) no owl"],
+            "answer": "ABC"[n % 3],
+        },
         ("logic", "choice", ["context", "question", "option", "option", "option"], "0"),
     ),
     "a word problem": (
         "problems.jsonl",
-        lambda n: {"ID": f"c{n}", "Body": f"Ann has {n} nuts and finds {n + 3}.", "Question": "How many now?", "Equation": f"({n}+{n + 3})", "Answer": float(2 * n + 3), "Type": "Addition"},
+        lambda n: {
+            "ID": f"c{n}",
+            "Body": f"Ann has {n} nuts and finds {n + 3}.",
+            "Question": "How many now?",
+            "Equation": f"({n}+{n + 3})",
+            "Answer": float(2 * n + 3),
+            "Type": "Addition",
+        },
         ("math", "generation", ["context", "question"], "3"),
     ),
     "a solution with its final number": (
@@ -60,12 +91,23 @@ CASES = {
     ),
     "a sum to choose": (
         "algebra.jsonl",
-        lambda n: {"question": f"Speed of train {n}?", "options": [f"A){n} km", f"B){n + 1} km", f"C){n + 2} km"], "rationale": "so A", "correct": "ABC"[n % 3]},
+        lambda n: {
+            "question": f"Speed of train {n}?",
+            "options": [f"A){n} km", f"B){n + 1} km", f"C){n + 2} km"],
+            "rationale": "so A",
+            "correct": "ABC"[n % 3],
+        },
         ("math", "choice", ["question", "option", "option", "option"], "0"),
     ),
     "a question of probabilities": (
         "asks.jsonl",
-        lambda n: {"given_info": f"For men the probability of {n} is {n}%.", "question": f"Will it rise {n}?", "answer": "yes" if n % 2 else "no", "reasoning": "x", "meta": {"a": n}},
+        lambda n: {
+            "given_info": f"For men the probability of {n} is {n}%.",
+            "question": f"Will it rise {n}?",
+            "answer": "yes" if n % 2 else "no",
+            "reasoning": "x",
+            "meta": {"a": n},
+        },
         ("causal", "classification", ["context", "question"], "no"),
     ),
     "relations between marked nouns": (
@@ -128,7 +170,9 @@ def test_an_answer_counted_from_one_becomes_an_index_from_zero():
 
 
 def test_a_person_can_name_the_label_and_leave_fields_out():
-    records = parse("a.csv", "note,colour,size\n" + "\n".join(f"a small thing number {n},{'red' if n % 2 else 'blue'},{'big' if n % 3 else 'small'}" for n in range(30)))
+    records = parse(
+        "a.csv", "note,colour,size\n" + "\n".join(f"a small thing number {n},{'red' if n % 2 else 'blue'},{'big' if n % 3 else 'small'}" for n in range(30))
+    )
     assert records is not None
     reading = read_roles(records, {"colour": "label", "size": "ignore", "note": "text"})
     assert reading is not None
