@@ -26,6 +26,16 @@ DESCRIPTIONS: Mapping[str, str] = {
     "timeout": "Decoding took longer than the time limit for one file.",
     "out_of_memory": "Decoding needed more memory than one file may use.",
     "crash": "The decoder crashed on it.",
+    "corrupt": "What is inside does not follow its format.",
+    "corrupt_header": "The beginning of the file does not follow its format.",
+    "unknown_format": "The content is of no format that is known here.",
+    "not_regular": "A FIFO, a socket, a device or a folder: nothing that can be read as a file.",
+    "no_permission": "This program may not read it.",
+    "not_found": "It was gone when it was read.",
+    "still_being_written": "It changed while it was read; the next scan looks again.",
+    "too_many_pixels": "More pixels than one image may have.",
+    "no_sound_track": "There is no sound in it.",
+    "install_extra_video": "Videos need the optional extra `video` (PyAV) to be installed.",
     "bomb": "A small file that would unpack to an enormous one.",
     "unsupported": "No modality reads this type of file.",
     "link": "A symbolic link; links are not followed.",
@@ -88,12 +98,9 @@ def judge(verdicts: Iterable[Verdict], values: Mapping[str, Iterable[Mapping[str
             reason, detail = verdict.failure
             verdict.add(issue(failure_name(reason), "reject", detail=detail or reason), 100.0)
             continue
-        for measured in values.get(verdict.path, ()):
-            check = checks.get(measured["name"])
-            if check is None or not _fails(check, measured["value"]):
-                continue
-            if (_folder(verdict.path), check.name) in habits:
-                continue
+        failed = [(checks[entry["name"]], entry) for entry in values.get(verdict.path, ()) if _counts(checks.get(entry["name"]), entry, verdict.path, habits)]
+        rejecting = [pair for pair in failed if pair[0].severity == "reject"]
+        for check, measured in rejecting or failed:  # that a blank picture is bright as well says nothing
             severity = "warn" if verdict.accepted else check.severity
             found = issue(check.name, severity, value=measured["value"], threshold=float(check.threshold), detail=measured["detail"])
             verdict.add(found, check.penalty)
@@ -111,6 +118,10 @@ def _habits(verdicts: Iterable[Verdict], values: Mapping[str, Iterable[Mapping[s
                 measured[key] += 1
                 failed[key] += _fails(check, entry["value"])
     return {key for key, count in measured.items() if count >= HABITUAL_FILES and failed[key] > HABITUAL_SHARE * count}
+
+
+def _counts(check: Check | None, entry: Mapping[str, Any], path: str, habits: set[tuple[str, str]]) -> bool:
+    return check is not None and _fails(check, entry["value"]) and (_folder(path), check.name) not in habits
 
 
 def _fails(check: Check, value: float) -> bool:
