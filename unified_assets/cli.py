@@ -82,6 +82,8 @@ def train(
     show_status(read(settings.state, code_versions={}), with_runs=False)
     report_page = settings.state / "runs" / ended.root / "report.html"
     typer.echo(f"run {ended.root} {'done' if ended.success else 'FAILED'} in {ended.seconds:.0f} s; report: {report_page}")
+    for model, why in sorted(ended.not_trained.items()):
+        typer.echo(f"not trained: {model}: {why}")
     _tell_failures(ended.failed)
     raise typer.Exit(0 if ended.success else 1)
 

@@ -58,7 +58,6 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                     "seconds": summary.seconds,
                 }
             )
-            yield from partition_events(here.key, inputs, code_version=spec.version, versions=summary.modality_digests)
             share = dropped / max(1, dropped + kept)
             yield dg.AssetCheckResult(
                 check_name="dropped_share",
@@ -66,5 +65,6 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={"dropped": dropped, "share": share, "limit": DROPPED_SHARE_LIMIT},
             )
+            yield from partition_events(here.key, inputs, code_version=spec.version, versions=summary.modality_digests)
 
     return dataset

@@ -22,6 +22,8 @@ from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}  # what steps say; the events are in the UI
+
 
 class NothingToResume(DataError):
     """No training run of this lake failed or died."""
@@ -32,13 +34,14 @@ class NothingToResume(DataError):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a run ended. `failed`: step → why."""
+    """How a run ended. `failed`: step → why; `not_trained`: model → why."""
 
     run_id: str
     root: str
     success: bool
     seconds: float
     failed: dict[str, str] = field(default_factory=dict)
+    not_trained: dict[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -58,6 +61,7 @@ def _environment(settings: Settings) -> None:
     os.environ["UNIFIED_ASSETS_RAW"], os.environ["UNIFIED_ASSETS_STATE"] = str(settings.raw), str(settings.state)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def refresh(settings: Settings) -> Ended:
@@ -66,8 +70,8 @@ def refresh(settings: Settings) -> Ended:
     instance = open_instance(settings)
     started = time.time()
     tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
-    result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, raise_on_error=False)
-    return _ended(instance, result.run_id, root=result.run_id, success=result.success, started=started)
+    result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
+    return _ended(settings, instance, result.run_id, root=result.run_id, success=result.success, started=started)
 
 
 def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: Callable[[str], None]) -> Ended:
@@ -83,7 +87,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     token = f"cli-{os.getpid()}-{time.time_ns()}"
     tags = {**whole_range(), PRESET_TAG: _absolute(preset_name), TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
     with training_run(settings.state, token, log=log):
-        return _execute(settings, instance, job, tags, selection(names, training=True), None)
+        return _execute(settings, instance, job, tags, assets=selection(names, training=True))
 
 
 def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
@@ -101,7 +105,7 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
         log(f"resuming run {run.root_run_id or run.run_id} with preset {preset_name}")
         tags = {**whole_range(), PRESET_TAG: preset_name, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
-        return _execute(settings, instance, run.job_name, tags, None, (options, run.root_run_id or run.run_id))
+        return _execute(settings, instance, run.job_name, tags, again=(options, run.root_run_id or run.run_id))
 
 
 def _execute(
@@ -109,20 +113,22 @@ def _execute(
     instance: dg.DagsterInstance,
     job: str,
     tags: dict[str, str],
-    assets: list[dg.AssetKey] | None,
-    again: tuple[dg.ReexecutionOptions, str] | None,
+    *,
+    assets: list[dg.AssetKey] | None = None,
+    again: tuple[dg.ReexecutionOptions, str] | None = None,
 ) -> Ended:
     started = time.time()
     result = dg.execute_job(
         _reconstructable(job),
         instance=instance,
+        run_config=QUIET,
         tags=tags,
         asset_selection=assets,
         reexecution_options=None if again is None else again[0],
         raise_on_error=False,
     )
     root = result.run_id if again is None else again[1]
-    ended = _ended(instance, result.run_id, root=root, success=result.success, started=started)
+    ended = _ended(settings, instance, result.run_id, root=root, success=result.success, started=started)
     _close(settings, instance, ended)
     return ended
 
@@ -139,9 +145,10 @@ def _close(settings: Settings, instance: dg.DagsterInstance, ended: Ended) -> No
             finish_failed_run(instance, run, settings)
 
 
-def _ended(instance: dg.DagsterInstance, run_id: str, *, root: str, success: bool, started: float) -> Ended:
+def _ended(settings: Settings, instance: dg.DagsterInstance, run_id: str, *, root: str, success: bool, started: float) -> Ended:
     failed = {} if success else failed_steps(instance, run_id)
-    return Ended(run_id=run_id, root=root, success=success, seconds=time.time() - started, failed=failed)
+    skipped = journal.read_json(journal.run_folder(settings.state, root) / "members.json").get("skipped", {})
+    return Ended(run_id=run_id, root=root, success=success, seconds=time.time() - started, failed=failed, not_trained=skipped)
 
 
 def _absolute(preset_name: str) -> str:

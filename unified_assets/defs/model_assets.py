@@ -1,22 +1,18 @@
 """One asset a model: trained as a whole in one step, whichever of its partitions were asked for."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
-from unified_assets.core import plugins
 from unified_assets.core.contracts import ModelSpec
-from unified_assets.core.presets import Preset
-from unified_assets.defs.model_metadata import checks, metadata, skipped_checks, skipped_metadata
 from unified_assets.defs.partitioned import partitioned_asset
 from unified_assets.defs.partitions import same
 from unified_assets.defs.provenance import Inputs, partition_events, read_inputs
 from unified_assets.defs.resources import ComputeResource, LakeResource, MlflowResource
 from unified_assets.defs.run_lock import training_run
-from unified_assets.defs.run_plan import RunPlan, run_plan
-from unified_assets.defs.sink import StepSink
+from unified_assets.defs.run_plan import run_plan
 from unified_assets.defs.steps import Step, step
+from unified_assets.defs.training_step import Training, not_trained, trained
 from unified_assets.tracking import journal
 
 
@@ -44,81 +40,14 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             preset = lake.preset_named(here.preset)
             plan = run_plan(here, preset)
             versions = journal.read_stage(here.settings.state, f"dataset/{spec.name}").get("versions", {})
+            job = Training(here=here, spec=spec, preset=preset, plan=plan, compute=compute, mlflow=mlflow)
             if spec.name in plan.members:
-                yield from _trained(context, here, spec, preset, plan, compute, mlflow)
+                yield from trained(job, context)
             else:
-                yield from _not_trained(here, spec, plan)
+                yield from not_trained(job)
             yield from _partitions(here, spec, inputs, versions)
 
     return model
-
-
-def _trained(
-    context: dg.AssetExecutionContext, here: Step, spec: ModelSpec, preset: Preset, plan: RunPlan, compute: ComputeResource, mlflow: MlflowResource
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    from unified_assets.datasets import load
-    from unified_assets.tracking.registry import register
-
-    journal.forget_failure(here.run_dir, here.key)
-    dataset = load(plan.datasets[spec.name])
-    tracker = mlflow.tracker()
-    parent = tracker.parent(here.run_dir, name=f"{preset.name} {here.root[:8]}", parameters=preset.model_dump(mode="json"))
-    facts = {"dataset": dataset.digest, "code_version": spec.version, **preset.model_dump(mode="json", exclude={"name", "description"})}
-    run = tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts)
-    with tracker.running(run):
-        outcome = _train(context, here, spec, preset, plan, compute, dataset, StepSink(context, run, rounds=preset.rounds))
-        registration = register(
-            tracker,
-            run,
-            spec=spec,
-            dataset=dataset,
-            folder=outcome.folder,
-            results=outcome.results,
-            identity=plan.identities[spec.name],
-            run_id=here.root,
-            log=here.log,
-        )
-    here.log(f"{spec.name} version {registration.version}: {'champion' if registration.decision.champion else 'challenger'}, {registration.decision.reason}")
-    yield dg.MaterializeResult(metadata=metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id))
-    yield from checks(registration.entry, registration.decision)
-
-
-def _train(
-    context: dg.AssetExecutionContext, here: Step, spec: ModelSpec, preset: Preset, plan: RunPlan, compute: ComputeResource, dataset: Any, sink: StepSink
-) -> Any:
-    from unified_assets.datasets import read_counts
-    from unified_assets.training.plan import make_plan
-    from unified_assets.training.rounds import train_model
-
-    inventory = compute.inventory()
-    schedule = make_plan(
-        here.run_dir,
-        models={member: read_counts(plan.datasets[member]) for member in plan.members},
-        preset=preset,
-        inventory=inventory,
-        specs=plugins.models(),
-        champions=plan.champions,
-    )
-    return train_model(
-        spec,
-        dataset=dataset,
-        run_dir=here.run_dir,
-        knowledge_dir=here.run_dir / "knowledge",
-        plan=schedule,
-        broker=compute.broker(inventory),
-        members=plan.members,
-        champions=plan.champions,
-        initial=plan.champions.get(spec.name) if preset.start_from == "champion" else None,
-        sink=sink,
-    )
-
-
-def _not_trained(here: Step, spec: ModelSpec, plan: RunPlan) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    why = plan.skipped.get(spec.name, "its dataset was not built in this run")
-    known = journal.version_with_identity(journal.read_mirror(here.settings.state, spec.name), plan.identities.get(spec.name, ""))
-    here.log(f"{spec.name} is not trained: {why}")
-    yield dg.MaterializeResult(metadata=skipped_metadata(why, known))
-    yield from skipped_checks(why, known)
 
 
 def _partitions(here: Step, spec: ModelSpec, inputs: Inputs, dataset_versions: dict[str, str]) -> Iterator[dg.AssetMaterialization]:

@@ -46,7 +46,7 @@ def read_inputs(instance: dg.DagsterInstance, *, same: Sequence[str] = (), every
 def partition_events(
     key: str, inputs: Inputs, *, code_version: str, versions: Mapping[str, str], metadata: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[dg.AssetMaterialization]:
-    """One materialization for each partition; a partition without a version is recorded as not used. Yield them after `MaterializeResult()`."""
+    """One materialization for each partition; a partition without a version is recorded as not used. Yield them after `MaterializeResult()` and the checks."""
     for partition in modality_names():
         version = versions.get(partition, UNUSED)
         tags = {CODE_VERSION: code_version, DATA_VERSION: version, USER_PROVIDED: "true", **inputs.tags[partition]}

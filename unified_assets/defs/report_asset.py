@@ -37,7 +37,7 @@ def report_asset() -> dg.AssetsDefinition:
             missing = sorted(set(asked) - set(facts["models"]))
             version = journal.digest_of(facts)
             yield dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(page), **facts})
-            yield from partition_events("training_report", inputs, code_version=CODE_VERSION, versions=dict.fromkeys(MODALITY.get_partition_keys(), version))
             yield dg.AssetCheckResult(check_name="every_model_is_reported", passed=not missing, metadata={"missing": missing})
+            yield from partition_events("training_report", inputs, code_version=CODE_VERSION, versions=dict.fromkeys(MODALITY.get_partition_keys(), version))
 
     return training_report

@@ -54,19 +54,19 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
         unreadable = len(table.filter(table["status"] != "ok")) / max(1, len(table))
         seen = sum(found.files for found in prints.values())
         yield dg.MaterializeResult(metadata={"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable})
-        yield from partition_events(
-            "catalog",
-            inputs,
-            code_version=CODE_VERSION,
-            versions=summary.digests,
-            metadata={name: {"files": summary.files.get(name, 0)} for name in modality_names()},
-        )
         yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) > 0 or seen == 0, metadata={"rows": len(table), "files_seen": seen})
         yield dg.AssetCheckResult(
             check_name="readable_share",
             passed=unreadable <= UNREADABLE_SHARE_LIMIT,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"unreadable_share": unreadable, "limit": UNREADABLE_SHARE_LIMIT},
+        )
+        yield from partition_events(
+            "catalog",
+            inputs,
+            code_version=CODE_VERSION,
+            versions=summary.digests,
+            metadata={name: {"files": summary.files.get(name, 0)} for name in modality_names()},
         )
 
 
@@ -98,7 +98,6 @@ def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # ty
             "seconds": summary.seconds,
         }
         yield dg.MaterializeResult(metadata={"files": summary.files, "rejected_share": summary.rejected_share, **facts})
-        yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests)
         yield dg.AssetCheckResult(check_name="every_row_is_judged", passed=rows == files, metadata={"verdicts": rows, "catalog_rows": files})
         yield dg.AssetCheckResult(
             check_name="rejected_share",
@@ -106,6 +105,7 @@ def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # ty
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"rejected_share": summary.rejected_share, "limit": REJECTED_SHARE_LIMIT},
         )
+        yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests)
 
 
 @partitioned_asset(
@@ -139,9 +139,9 @@ def allocation(context: dg.AssetExecutionContext, lake: LakeResource):  # type: 
         yield dg.MaterializeResult(
             metadata={"files": summary.files, "tasks": tasks, "use": {name: dict(use) for name, use in summary.use.items()}, "seconds": summary.seconds}
         )
-        yield from partition_events("allocation", inputs, code_version=CODE_VERSION, versions=summary.digests)
         yield _ledger_complete(lake)
         yield _no_leakage(lake)
+        yield from partition_events("allocation", inputs, code_version=CODE_VERSION, versions=summary.digests)
 
 
 def _ledger_complete(lake: LakeResource) -> dg.AssetCheckResult:

@@ -38,7 +38,7 @@ class Step:
 
 @contextmanager
 def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step]:
-    """A step's surroundings. Errors raised on purpose fail it at once, without retries; a killed process is retried."""
+    """A step's surroundings. An exception fails it at once, as the same files would raise it again; a killed process is retried."""
     watch_ancestors()
     run = context.run
     settings = lake.settings()
@@ -66,9 +66,8 @@ def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step
     except Exception as error:
         if here.run_dir.is_dir():
             journal.note_failure(here.run_dir, here.key, error=type(error).__name__, message=str(error))
-        if isinstance(error, UnifiedAssetsError):
-            raise dg.Failure(description=str(error), metadata={"error": type(error).__name__}, allow_retries=False) from error
-        raise
+        words = str(error) if isinstance(error, UnifiedAssetsError) else f"{type(error).__name__}: {error}"
+        raise dg.Failure(description=words, metadata={"error": type(error).__name__}, allow_retries=False) from error
 
 
 def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:

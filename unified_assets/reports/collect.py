@@ -1,6 +1,5 @@
 """The files of a run → tables: rounds, leases, results of models, failures. Tolerates what a failed run has not written."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from unified_assets.core import tables
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.tracking import journal
+from unified_assets.training.logs import merge_logs, read_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +25,13 @@ class RunFiles:
     registered: Mapping[str, Mapping[str, Any]]
     kept: Mapping[str, Mapping[str, Any]]  # models already trained: the entry in force
     failures: list[dict[str, Any]]
-    exchange: list[dict[str, Any]]
+    lessons: list[dict[str, Any]]
 
 
 def collect(run_dir: Path, *, state: Path) -> RunFiles:
     """Read what a run has written so far."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    rounds, leases = merge_logs(run_dir)
     members = journal.read_json(run_dir / "members.json")
     mirrors = journal.registered(state)
     registered = {model: entry for model, mirror in mirrors.items() for entry in mirror["versions"] if entry["run_id"] == run_dir.name}
@@ -44,13 +45,13 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         run=journal.read_json(run_dir / "run.json"),
         plan=journal.read_json(run_dir / "plan.json"),
         members=members,
-        rounds=_lines(run_dir / "rounds", tables.ROUNDS),
-        leases=_lines(run_dir / "leases", tables.LEASES),
+        rounds=rounds,
+        leases=leases,
         results={path.parents[1].name: journal.read_json(path) for path in sorted((run_dir / "models").glob("*/final/results.json"))},
         registered={model: {**entry, "champion": entry["version"] == champions.get(model)} for model, entry in registered.items()},
         kept=kept,
         failures=journal.failures(run_dir),
-        exchange=_json_lines(run_dir / "exchange"),
+        lessons=_lessons(run_dir),
     )
 
 
@@ -65,18 +66,10 @@ def find_run(state: Path, name: str) -> Path:
     return journal.run_folder(state, found[0])
 
 
-def _lines(folder: Path, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The JSON lines of all models as one table, in the declared columns."""
-    rows = [{name: row.get(name) for name in schema} for row in _json_lines(folder)]
-    return pl.DataFrame(rows, schema=dict(schema), orient="row").sort("model", "round") if rows else pl.DataFrame(schema=dict(schema))
-
-
-def _json_lines(folder: Path) -> list[dict[str, Any]]:
-    rows = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                rows.append({"model": path.stem, **json.loads(line)})
-            except json.JSONDecodeError:
-                continue  # the last line of a process that was killed while writing it
-    return rows
+def _lessons(run_dir: Path) -> list[dict[str, Any]]:
+    """What models learned from each other: model, round, task, from whom, and how far they agreed beyond chance."""
+    return [
+        {"model": row["model"], "round": row["round"], "task": task, "learned from": ", ".join(row["peers"]), "kappa": kappa}
+        for row in read_lines(run_dir / "rounds")
+        for task, kappa in row.get("lessons", {}).items()
+    ]

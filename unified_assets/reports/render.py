@@ -136,15 +136,9 @@ def _curves(files: RunFiles) -> list[Markup]:
 
 
 def _exchange(files: RunFiles) -> list[Markup]:
-    learned = [
-        {"model": model, "round": index, "learned from": ", ".join(peers)}
-        for model, index, peers in files.rounds.select("model", "round", "peers").iter_rows()
-        if peers
-    ]
-    out = [table(learned, caption="Whose knowledge was read and trusted")] if learned else [paragraph("No model learned from another one in this run.")]
-    if files.exchange:
-        out.append(table(files.exchange, caption="What was offered, and whether it was trusted"))
-    return out
+    if files.lessons:
+        return [table(files.lessons, caption="Tasks learned on unlabelled files from another model's answers; kappa is their agreement beyond chance")]
+    return [paragraph("No model learned from another one in this run.")]
 
 
 def _costs(files: RunFiles) -> list[dict[str, object]]:

@@ -5,15 +5,12 @@ from typing import Any
 
 from unified_assets.reports.collect import collect
 from unified_assets.reports.render import render
-from unified_assets.store.local import write_parquet, write_text
+from unified_assets.store.local import write_text
 
 
 def write_report(run_dir: Path, *, state: Path) -> tuple[Path, dict[str, Any]]:
     """Render the report. Returns the page and the facts of the run: models, trained, kept, failed, tasks that lose to their baseline."""
     files = collect(run_dir, state=state)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    write_parquet(run_dir / "rounds.parquet", files.rounds)
-    write_parquet(run_dir / "leases.parquet", files.leases)
     page = run_dir / "report.html"
     write_text(page, render(files, name=run_dir.name))
     failed = sorted(failure["step"] for failure in files.failures)

@@ -8,7 +8,6 @@ from typing import Any
 
 import mlflow
 
-from unified_assets.inference import load
 from unified_assets.tracking.served_input import items_of
 
 
@@ -17,9 +16,12 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Read weights and blueprint."""
+        from unified_assets.inference import load
+
         self.predictor = load(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - MLflow's signature
+    # Without type hints: MLflow would take them for a schema of the input.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
         """One answer an item: a list of dicts for a list, a table for a table. `params={"task": …}` names the task."""
         answers = self.predictor.predict(items_of(model_input), (params or {}).get("task") or None)
         if hasattr(model_input, "columns"):

@@ -1,0 +1,101 @@
+"""What a model's step does when its model trains: plan, lease, rounds, registration, champion."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from unified_assets.core import plugins
+from unified_assets.core.contracts import ModelSpec
+from unified_assets.core.presets import Preset
+from unified_assets.defs.model_metadata import checks, metadata, skipped_checks, skipped_metadata
+from unified_assets.defs.resources import ComputeResource, MlflowResource
+from unified_assets.defs.run_plan import RunPlan
+from unified_assets.defs.sink import StepSink
+from unified_assets.defs.steps import Step
+from unified_assets.tracking import journal
+
+Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One model's part in a run."""
+
+    here: Step
+    spec: ModelSpec
+    preset: Preset
+    plan: RunPlan
+    compute: ComputeResource
+    mlflow: MlflowResource
+
+
+def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
+    """Train, register, decide; then the result and its checks."""
+    from unified_assets.datasets import load
+    from unified_assets.tracking.registry import register
+
+    here, spec, preset, plan = job.here, job.spec, job.preset, job.plan
+    journal.forget_failure(here.run_dir, here.key)
+    dataset = load(plan.datasets[spec.name])
+    tracker = job.mlflow.tracker()
+    parent = tracker.parent(here.run_dir, name=f"{preset.name} {here.root[:8]}", parameters=preset.model_dump(mode="json"))
+    facts = {"dataset": dataset.digest, "code_version": spec.version, **preset.model_dump(mode="json", exclude={"name", "description"})}
+    run = tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts)
+    with tracker.running(run):
+        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds))
+        registration = register(
+            tracker,
+            run,
+            spec=spec,
+            dataset=dataset,
+            folder=outcome.folder,
+            results=outcome.results,
+            identity=plan.identities[spec.name],
+            run_id=here.root,
+            log=here.log,
+        )
+    here.log(f"{spec.name} version {registration.version}: {'champion' if registration.decision.champion else 'challenger'}, {registration.decision.reason}")
+    yield dg.MaterializeResult(metadata=metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id))
+    yield from checks(registration.entry, registration.decision)
+
+
+def not_trained(job: Training) -> Events:
+    """The version in force, or why there is none."""
+    model = job.spec.name
+    why = job.plan.skipped.get(model, "its dataset was not built in this run")
+    known = journal.version_with_identity(journal.read_mirror(job.here.settings.state, model), job.plan.identities.get(model, ""))
+    job.here.log(f"{model} is not trained: {why}")
+    yield dg.MaterializeResult(metadata=skipped_metadata(why, known))
+    yield from skipped_checks(why, known)
+
+
+def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
+    from unified_assets.datasets import read_counts
+    from unified_assets.training.plan import make_plan
+    from unified_assets.training.rounds import train_model
+
+    here, spec, plan = job.here, job.spec, job.plan
+    inventory = job.compute.inventory()
+    schedule = make_plan(
+        here.run_dir,
+        models={member: read_counts(plan.datasets[member]) for member in plan.members},
+        preset=job.preset,
+        inventory=inventory,
+        specs=plugins.models(),
+        champions=plan.champions,
+    )
+    return train_model(
+        spec,
+        dataset=dataset,
+        run_dir=here.run_dir,
+        knowledge_dir=here.run_dir / "knowledge",
+        plan=schedule,
+        broker=job.compute.broker(inventory),
+        members=plan.members,
+        champions=plan.champions,
+        initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,
+        sink=sink,
+        locks=here.run_dir / "locks" / here.run_id,
+    )
