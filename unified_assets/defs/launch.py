@@ -12,6 +12,7 @@ from dagster._core.definitions.reconstruct import ReconstructableJob  # what `bu
 from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
 from unified_assets.core.settings import Settings
+from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, selection
 from unified_assets.defs.partitions import whole_range
@@ -69,6 +70,7 @@ def refresh(settings: Settings) -> Ended:
     _environment(settings)
     instance = open_instance(settings)
     started = time.time()
+    warm_up()
     tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
     result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
     return _ended(settings, instance, result.run_id, root=result.run_id, success=result.success, started=started)
@@ -118,6 +120,7 @@ def _execute(
     again: tuple[dg.ReexecutionOptions, str] | None = None,
 ) -> Ended:
     started = time.time()
+    warm_up()
     result = dg.execute_job(
         _reconstructable(job),
         instance=instance,

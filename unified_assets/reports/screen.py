@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 RUNS_SHOWN = 5
+PLAIN_WIDTH = 160  # where the output is no terminal
 
 
 def show_status(found: Mapping[str, Any], *, with_runs: bool) -> None:
     """Models with their tasks beside the references; files, what is stale and the newest runs too if asked for."""
-    console = Console()
+    console = _console()
     console.print(_models(found["models"]) if found["models"] else "no model is registered yet: `unified-assets train`")
     if not with_runs:
         return
@@ -59,7 +60,7 @@ def show_ledger(state: Path, *, model: str, path: str, limit: int) -> None:
         rows = rows.filter(pl.col("model") == model)
     if path:
         rows = rows.filter(pl.col("path").str.starts_with(path))
-    console = Console()
+    console = _console()
     counts = Table("model", "modality", "use", "files", box=None, header_style="bold")
     for name, modality, use, count in rows.group_by("model", "modality", "use").len().sort("model", "modality", "use").iter_rows():
         counts.add_row(name, modality, use, f"{count:,}")
@@ -69,6 +70,11 @@ def show_ledger(state: Path, *, model: str, path: str, limit: int) -> None:
         shown.add_row(*(_plain(row[name] or "–") for name in ("path", "model", "use", "via", "reason")))
     console.print(shown)
     console.print(f"{min(limit, len(rows)):,} of {len(rows):,} rows", highlight=False)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def _number(value: object) -> str:

@@ -3,6 +3,7 @@
 Logged as code (MLflow runs this file when the model is loaded), with our package beside it and weights as safetensors: no pickle.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,26 @@ import mlflow
 
 from unified_assets.tracking.served_input import items_of
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # MLflow wants type hints on `predict`, and takes them for a schema of the input
 
-class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """One registered version."""
+    class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
+        """One registered version."""
 
-    def load_context(self, context: Any) -> None:
-        """Read weights and blueprint."""
-        from unified_assets.inference import load
+        def load_context(self, context: Any) -> None:
+            """Read weights and blueprint."""
+            from unified_assets.inference import load
 
-        self.predictor = load(Path(context.artifacts["model"]))
+            self.predictor = load(Path(context.artifacts["model"]))
 
-    # Without type hints: MLflow would take them for a schema of the input.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
-        """One answer an item: a list of dicts for a list, a table for a table. `params={"task": …}` names the task."""
-        answers = self.predictor.predict(items_of(model_input), (params or {}).get("task") or None)
-        if hasattr(model_input, "columns"):
-            import pandas as pd
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
+            """One answer an item: a list of dicts for a list, a table for a table. `params={"task": …}` names the task."""
+            answers = self.predictor.predict(items_of(model_input), (params or {}).get("task") or None)
+            if hasattr(model_input, "columns"):
+                import pandas as pd
 
-            return pd.DataFrame(answers, index=model_input.index)
-        return answers
+                return pd.DataFrame(answers, index=model_input.index)
+            return answers
 
 
 mlflow.models.set_model(ServedModel())
