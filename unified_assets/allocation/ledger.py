@@ -15,6 +15,7 @@ SPLITS = ("train", "valid", "test")
 class Uses:
     """What one model does with the files, gathered example by example."""
 
+    spec: ModelSpec
     counts: dict[str, dict[str, dict[str, int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(lambda: dict.fromkeys(SPLITS, 0))))
     views: dict[str, str] = field(default_factory=dict)
     paired: dict[str, str] = field(default_factory=dict)  # path -> its view
@@ -23,7 +24,7 @@ class Uses:
     def add(self, task: str | None, split: str, inputs: Iterable[Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> None:
         """Count one example: once for each file it is made of."""
         for path, role in {value["path"]: value["role"] for value in inputs}.items():
-            view = view_of(role, files[path]["modality"])
+            view = view_of(self.spec, role, files[path]["modality"])
             if task is None:
                 self.paired.setdefault(path, view)
             else:

@@ -18,7 +18,7 @@ def learns(spec: ModelSpec, subject: str, kind: str, roles: Iterable[str]) -> bo
 
 def by_sound(spec: ModelSpec) -> bool:
     """Whether a model takes videos by their sound alone."""
-    return "video" not in spec.encoders and spec.derived.get("video.sound") in spec.encoders
+    return "video.frames" not in spec.derived and spec.derived.get("video.sound") in spec.encoders
 
 
 def inputs_for(spec: ModelSpec, inputs: list[dict[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]] | None:
@@ -36,12 +36,12 @@ def pair_inputs_for(spec: ModelSpec, inputs: list[dict[str, Any]]) -> list[dict[
     return mine if any(value["role"] in MEDIA_ROLES for value in mine) else []
 
 
-def view_of(role: str, modality: str) -> str:
-    """Through which view a file of this modality reaches a model in this role."""
+def view_of(spec: ModelSpec, role: str, modality: str) -> str:
+    """Through which view a file of this modality reaches this model in this role."""
     if modality == "document":
-        return "document.text" if role not in MEDIA_ROLES else "document.page"
+        return "document.page" if role in MEDIA_ROLES else "document.text"
     if modality == "video":
-        return "video.sound" if role == "audio" else "video.frames"
+        return "video.sound" if role == "audio" or by_sound(spec) else "video.frames"
     return "direct"
 
 

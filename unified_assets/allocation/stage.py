@@ -144,7 +144,7 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[st
         task: tuple(name for name, spec in specs.items() if learns(spec, proposal.subject, proposal.kind, proposal.roles))
         for task, proposal in proposals.items()
     }
-    uses = {name: Uses() for name in specs}
+    uses = {name: Uses(spec) for name, spec in specs.items()}
     examples: list[dict[str, Any]] = []
     for row in sides.rows:
         pair = row.kind == "pair"

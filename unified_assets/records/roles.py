@@ -112,7 +112,7 @@ def _reading(records: Records, table: Mapping[str, Column], chosen: _Chosen, *, 
 
 
 def _withheld(table: Mapping[str, Column], chosen: _Chosen, *, final: bool) -> Iterator[str]:
-    """ "field: reason" of every field that is not an input."""
+    """Say of every field that is not an input why it is not."""
     said = [item for item in chosen.withheld if item.split(": ")[0] not in {chosen.group, chosen.split}]
     yield from said
     for name in table:

@@ -13,6 +13,7 @@ from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store, write_table
 
 MODALITY = {"png": "image", "wav": "audio", "mp4": "video", "pdf": "document", "bin": "other"}
+PAIR_ROLES = {"vision_service": ("image",), "audio_service": ("audio",), "multimodal_service": ("image", "audio", "video", "text")}
 KINDS = frozenset({"classification", "choice", "generation", "pair"})
 
 
@@ -27,7 +28,7 @@ def spec(name: str, modalities: tuple[str, ...], subjects: set[str], encoders: t
         kinds=KINDS,
         encoders=made,
         derived=derived or {},
-        pair_roles=encoders if name != "multimodal_service" else (*encoders, "text"),
+        pair_roles=PAIR_ROLES.get(name, ()),
         blueprint=lambda _tasks, _pairs: {},
         build=lambda _blueprint: None,
         baseline=lambda _data: None,
@@ -38,12 +39,18 @@ def spec(name: str, modalities: tuple[str, ...], subjects: set[str], encoders: t
 def specs() -> dict[str, ModelSpec]:
     text = ("text",)
     found = (
-        spec("audio_service", ("audio",), {"audio", "video"}, ("audio",), {"video.sound": "audio"}),
+        spec("audio_service", ("audio",), {"audio", "video"}, ("audio", "video"), {"video.sound": "video"}),
         spec("causal_reasoning_engine", text, {"causal"}),
         spec("concept_models", text, {"concept"}, (), {"document.text": "text"}),
         spec("logic_model", text, {"logic"}),
         spec("math_model", text, {"math"}),
-        spec("multimodal_service", ("image", "audio", "text", "video"), {"image", "audio", "video", "image_text"}, ("image", "audio", "video")),
+        spec(
+            "multimodal_service",
+            ("image", "audio", "text", "video"),
+            {"image", "audio", "video", "image_text"},
+            ("image", "audio", "video"),
+            {"video.frames": "video"},
+        ),
         spec("vision_service", ("image", "document"), {"image", "document"}, ("image", "page")),
     )
     return {one.name: one for one in found}

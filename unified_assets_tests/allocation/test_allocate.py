@@ -198,8 +198,11 @@ def test_videos_go_to_those_who_see_and_those_with_sound_to_those_who_hear(lake,
     assert task["models"] == ["audio_service", "multimodal_service"]
     heard = found["examples"].filter((pl.col("model") == "audio_service") & pl.col("task").is_not_null())
     assert len(heard) == 20
-    assert {value["role"] for row in heard["inputs"].to_list() for value in row} == {"audio"}
-    assert reasons(found["allocation"], "clips/BIRD_loud_001.mp4", "audio_service")[0] == "labelled"
+    assert {value["role"] for row in heard["inputs"].to_list() for value in row} == {"video"}
+    views = found["allocation"].filter(pl.col("path") == "clips/BIRD_loud_001.mp4").select("model", "via").drop_nulls()
+    assert dict(views.iter_rows()) == {"audio_service": "video.sound", "multimodal_service": "video.frames"}
+    together = found["examples"].filter(pl.col("task").is_null() & (pl.col("model") == "multimodal_service"))
+    assert {tuple(value["role"] for value in row) for row in together["inputs"].to_list()} == {("video", "audio")}
 
 
 def test_what_is_written_down_beats_what_a_name_hints_at(lake, specs):
