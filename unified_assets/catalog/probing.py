@@ -27,6 +27,8 @@ _CONTAINERS = frozenset(
     }
 )
 _CHUNK = 1 << 20
+LARGE_BYTES = 512 << 20
+MIN_ALLOCATED_SHARE = 0.01
 _TITLE_CHARS = 300
 
 
@@ -64,6 +66,7 @@ def identify_file(root: Path, listed: Listed) -> Probed:
 def _examine(root: Path, listed: Listed, *, deep: bool) -> Probed:
     with open_regular(root, listed.path) as stream:
         _require_stillness(stream, listed)
+        _require_substance(stream)
         try:
             found = detect(stream, listed.path)
             file_id = _digest(stream)
@@ -78,6 +81,13 @@ def _require_stillness(stream: BinaryIO, listed: Listed) -> None:
     facts = os.fstat(stream.fileno())
     if (facts.st_size, facts.st_mtime_ns, facts.st_ino) != (listed.size_bytes, listed.mtime_ns, listed.inode):
         raise UnreadableFile(STILL_WRITTEN, "its size or time moved during the scan")
+
+
+def _require_substance(stream: BinaryIO) -> None:
+    """A terabyte of hole costs nothing to make and hours to read."""
+    facts = os.fstat(stream.fileno())
+    if facts.st_size >= LARGE_BYTES and facts.st_blocks * 512 < facts.st_size * MIN_ALLOCATED_SHARE:
+        raise UnreadableFile("sparse", f"claims {facts.st_size} bytes, has {facts.st_blocks * 512} on disk")
 
 
 def _digest(stream: BinaryIO) -> str:

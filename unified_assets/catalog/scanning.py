@@ -17,7 +17,7 @@ import polars as pl
 import xxhash
 
 from unified_assets.catalog.ignoring import ignored_paths
-from unified_assets.catalog.probing import NEEDS_INSTALL, STILL_WRITTEN, Listed, Probed, identify_file, probe_file
+from unified_assets.catalog.probing import LARGE_BYTES, NEEDS_INSTALL, STILL_WRITTEN, Listed, Probed, identify_file, probe_file
 from unified_assets.catalog.walking import walk
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import plugins, tables
@@ -28,8 +28,7 @@ from unified_assets.files import open_regular
 from unified_assets.store.local import Store, write_table, write_text
 
 DETECTOR_VERSION = 1  # raise it when detection or a probe gives other rows for the same bytes
-LARGE_BYTES = 512 << 20  # above it, a file's time limit grows with what it has on disk
-LARGE_BYTES_PER_S = 20e6
+LARGE_BYTES_PER_S = 20e6  # what a large file is given time for, beyond the limit of all files
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _MEANING = ["path", "file_id", "size_bytes", "modality", "media_type", "extension_agrees", "status", "reason"]
 _RETRIED = ("no_permission", "io_error", "not_found", STILL_WRITTEN)

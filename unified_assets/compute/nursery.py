@@ -26,6 +26,7 @@ DETAIL_CHARS = 300
 HEADER = 8
 Origin = tuple[str, str | None]
 _PDEATHSIG = 1
+_STUCK_S = 5.0
 _ENTRY = "import sys; sys.path[:] = {path!r}; from unified_assets.compute.nursery import serve; serve({descriptor})"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
 
@@ -137,15 +138,16 @@ def _reap(pid: int, children: set[int], *, grace_s: float) -> tuple[int, float]:
     if pid not in children:
         return 0, 0.0
     children.discard(pid)
-    deadline = time.monotonic() + grace_s
+    deadline, killed = time.monotonic() + grace_s, False
     while True:
         done, status, usage = os.wait4(pid, os.WNOHANG)
         if done:
             return status, usage.ru_maxrss / 1024 - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        if time.monotonic() >= deadline:
+        if not killed and time.monotonic() >= deadline:
             os.kill(pid, signal.SIGKILL)
-            _, status, _ = os.wait4(pid, 0)
-            return status, 0.0
+            killed = True
+        if time.monotonic() >= deadline + _STUCK_S:
+            return signal.SIGKILL, 0.0  # stuck in the kernel, on a dead network disk: it stays a zombie, the scan goes on
         time.sleep(0.002)
 
 

@@ -108,6 +108,19 @@ def test_damaged_and_mislabelled_files_become_rows_with_a_reason(settings):
     assert "MiB" in found["bomb.docx"]["probe_extra"]
 
 
+def test_a_sparse_terabyte_and_a_one_line_table_cost_nothing(settings):
+    with (settings.raw / "hole.txt").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with (settings.raw / "line.csv").open("wb") as stream:
+        stream.write(b"a," * (40 << 20))
+    (settings.raw / "deep.json").write_bytes(b"[" * 200_000)
+    scan(settings)
+    found = rows(settings)
+    assert told(found["hole.txt"]) == ("other", None, "unreadable", "sparse")
+    assert (told(found["line.csv"]), found["line.csv"]["records"]) == (("text", "text/csv", "ok", None), None)
+    assert (told(found["deep.json"]), found["deep.json"]["records"]) == (("text", "application/json", "ok", None), None)
+
+
 def test_what_is_no_regular_file_is_listed_and_never_opened_or_followed(settings, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret.txt").write_text("not of this lake")

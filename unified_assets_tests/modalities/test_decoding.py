@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import soundfile
 from PIL import Image
 
+from unified_assets.catalog.probing import Listed, probe_file
+from unified_assets.core import plugins
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.files import decode_bytes
 
@@ -133,3 +136,20 @@ def test_long_text_is_cut_between_characters():
     decoded = decode_bytes("é".encode() * (3 << 20), "a.txt")[2]
     assert decoded.cut
     assert len(decoded.text) == 2 << 20
+
+
+def test_without_the_video_extra_a_film_is_unsupported_and_the_reason_says_what_to_install(tmp_path, monkeypatch):
+    data, _ = plugins.modalities()["video"].good()
+    (tmp_path / "film.mp4").write_bytes(data)
+    facts = (tmp_path / "film.mp4").stat()
+    monkeypatch.setitem(sys.modules, "av", None)
+    probed = probe_file(tmp_path, Listed("film.mp4", facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    assert (probed.modality, probed.status, probed.reason) == ("video", "unsupported", "install_extra_video")
+    assert "unified-assets[video]" in probed.columns["probe_extra"]
+
+
+def test_a_file_that_is_still_written_waits_for_the_next_scan(tmp_path):
+    (tmp_path / "log.txt").write_text("one line\n")
+    facts = (tmp_path / "log.txt").stat()
+    with pytest.raises(UnreadableFile, match="still_being_written"):
+        probe_file(tmp_path, Listed("log.txt", facts.st_size - 1, facts.st_mtime_ns, facts.st_ino))
