@@ -211,14 +211,27 @@ def test_no_group_and_no_copy_stands_on_two_sides(road):
     assert road.splits["group"].is_unique().all()
 
 
-def test_same_stem_files_are_pairs_and_carry_no_label(road):
+def test_same_stem_files_are_pairs_under_one_id_and_each_model_gets_the_part_it_takes(road):
+    rows = road.examples.filter((pl.col("kind") == "pair") & pl.col("task").is_null() & pl.col("target").is_null())
     wanted = {frozenset((row["image"], row["audio"])) for row in road.pairs}
-    rows = road.examples.filter((pl.col("kind") == "pair") & pl.col("task").is_null())
-    for model in ("multimodal_service", "vision_service", "audio_service"):
-        found = {frozenset(entry["path"] for entry in inputs) for inputs in rows.filter(pl.col("model") == model)["inputs"]}
-        assert wanted <= found, model
-        assert {pair for pair in found - wanted if len(pair) > 1} == set(), model
-    paired = {path for pair in wanted for path in pair}
+    whole = rows.filter(pl.col("model") == "multimodal_service")
+    found = {frozenset(entry["path"] for entry in inputs): name for name, inputs in whole.select("example_id", "inputs").iter_rows()}
+    assert {paths for paths in found if len(paths) > 1} == wanted
+    for model, column in (("vision_service", "image"), ("audio_service", "audio")):
+        parts = {name: {entry["path"] for entry in inputs} for name, inputs in rows.filter(pl.col("model") == model).select("example_id", "inputs").iter_rows()}
+        mine = {found[frozenset((row["image"], row["audio"]))]: {row[column]} for row in road.pairs}
+        assert {name: parts.get(name) for name in mine} == mine, model
+
+
+def test_a_video_is_a_pair_of_its_frames_and_its_sound(road):
+    videos = {path for path, row in road.files.items() if row["modality"] == "video"}
+    rows = road.examples.filter((pl.col("kind") == "pair") & (pl.col("model") == "multimodal_service"))
+    found = {inputs[0]["path"]: {entry["role"] for entry in inputs} for inputs in rows["inputs"] if inputs[0]["path"] in videos}
+    assert found == dict.fromkeys(videos, {"video", "audio"})
+
+
+def test_unlabelled_pairs_are_labelled_for_nobody(road):
+    paired = {row[column] for row in road.pairs for column in ("image", "audio")}
     assert not paired & {entry["path"] for inputs in labelled(road)["inputs"] for entry in inputs}
 
 
