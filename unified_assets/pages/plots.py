@@ -70,9 +70,19 @@ def lines(
 
 
 def histogram(
-    values: Sequence[float], *, bins: int = 20, title: str = "", x_label: str = "", y_label: str = "count", limits: tuple[float, float] | None = None
+    values: Sequence[float],
+    *,
+    bins: int = 20,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "count",
+    limits: tuple[float, float] | None = None,
+    mark: float | None = None,
 ) -> Markup:
-    """Counts of the finite values in `bins` equal steps between the limits (by default the least and greatest value)."""
+    """Counts of the finite values in `bins` equal steps between the limits (by default the least and greatest value).
+
+    `mark` draws a dashed line at a value, such as a threshold.
+    """
     known = [float(value) for value in values if _finite(value) is not None]
     if not known:
         return _empty(title)
@@ -91,6 +101,9 @@ def histogram(
             f'<rect x="{x0 + 0.5:.1f}" y="{y0:.1f}" width="{max(x1 - x0 - 1, 0.5):.1f}" height="{frame.bottom - y0:.1f}" fill="{COLOURS[0]}">'
             f"<title>{escape(note)}</title></rect>"
         )
+    if mark is not None and low <= mark <= high:
+        x, _ = frame.at(mark, 0)
+        body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.bottom}" stroke="{COLOURS[1]}" stroke-width="2" stroke-dasharray="5 3"/>')
     return _svg("".join(body), title, HEIGHT)
 
 

@@ -19,6 +19,7 @@ from unified_assets.quality.verdicts import DESCRIPTIONS
 
 SHOWN = 8  # worst files of an issue
 PAIRS = 12  # of duplicates side by side
+PICTURED = ("near_duplicate", "wrong_extension", "excluded")  # issues that no check found, of files that can be shown
 LISTED = 200  # rejected files named in the last table
 TONES = {"accept": "good", "warn": "warn", "reject": "bad"}
 
@@ -38,7 +39,7 @@ def render(settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, meas
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
         html.section("Issues", _issue_table(report, cases)),
-        *(_issue_section(name, listed, previews, measures, report) for name, listed in cases.items()),
+        *(_issue_section(name, listed, previews, measures) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
         html.section("Rejected files", _rejected(report)),
     )
@@ -89,20 +90,39 @@ def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]]) -> html.
         severity = listed[0][2]["severity"]
         share = f"{len(listed) / of:.1%}"
         issue = html.link(name.replace("_", " "), f"#{name.replace('_', '-')}")
-        rows.append({"issue": issue, "severity": html.tone(severity, TONES[severity]), "files": len(listed), "share": share, "what": describe(name)})
+        rows.append(
+            {
+                "issue": issue,
+                "severity": html.tone(severity, TONES[severity]),
+                "files": len(listed),
+                "share": share,
+                "what": describe(name, _check(name, listed)),
+            }
+        )
     return html.table(rows, {"issue": "Issue", "severity": "Severity", "files": "Files", "share": "Of its kind", "what": "What it means"})
 
 
-def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame, report: pl.DataFrame) -> html.Markup:
-    figures = [_figure(path, entry, previews.get(path)) for path, _, entry in listed[:SHOWN]]
+def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame) -> html.Markup:
     more = f" The worst {SHOWN} are shown." if len(listed) > SHOWN else ""
-    check: Check | None = plugins.discover("checks").get(name)
-    spread = "" if check is None else _spread(check, measures, len(listed), report)
+    check = _check(name, listed)
     count = f"{len(listed):,} file{'s' if len(listed) != 1 else ''}."
-    return html.section(name.replace("_", " "), html.paragraph(f"{describe(name)} {count}{more}"), html.gallery(figures), spread)
+    parts = [html.paragraph(f"{describe(name, check)} {count}{more}")]
+    if check is None and name not in PICTURED:
+        parts.append(html.table([{"File": path, "Detail": entry["detail"]} for path, _, entry in listed[:SHOWN]]))
+    else:
+        parts.append(html.gallery(_figure(path, entry, previews.get(path)) for path, _, entry in listed[:SHOWN]))
+    if check is not None:
+        parts.append(_spread(check, measures))
+    return html.section(name.replace("_", " "), *parts)
 
 
-def _spread(check: Check, measures: pl.DataFrame, failed: int, report: pl.DataFrame) -> html.Markup:
+def _check(name: str, listed: list[Case]) -> Check | None:
+    """The check that found these cases; None where a decoder or a comparison did, which may use the same name."""
+    found: Check | None = plugins.discover("checks").get(name)
+    return found if found is not None and any(entry["value"] is not None for _, _, entry in listed) else None
+
+
+def _spread(check: Check, measures: pl.DataFrame) -> html.Markup:
     """The distribution of a check's values over all contents, without the farthest hundredth, which would flatten the rest."""
     values = measures.filter(pl.col("modality") == check.modality).select(
         pl.col("values").list.eval(pl.element().filter(pl.element().struct.field("name") == check.name).struct.field("value")).list.first()
@@ -112,16 +132,13 @@ def _spread(check: Check, measures: pl.DataFrame, failed: int, report: pl.DataFr
         return html.Markup("")
     cut = len(known) // 100
     low, high = min(known[cut], check.threshold), max(known[-1 - cut], check.threshold)
-    files = (report["modality"] == check.modality).sum()
-    title = (
-        f"{check.name.replace('_', ' ')} of {files:,} {check.modality} files; threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
-    )
-    return html.histogram(known, title=title, x_label=check.unit, limits=(low, high if high > low else low + 1))
+    failed = sum(bool(check.fails(value, float(check.threshold))) for value in known)
+    title = f"{check.name.replace('_', ' ')} of {len(known):,} {check.modality} contents; threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
+    return html.histogram(known, title=title, x_label=check.unit, limits=(low, high if high > low else low + 1), mark=float(check.threshold))
 
 
-def describe(name: str) -> str:
+def describe(name: str, check: Check | None) -> str:
     """What an issue means, in a sentence."""
-    check = plugins.discover("checks").get(name)
     return check.description if check is not None else DESCRIPTIONS.get(name, "It could not be read.")
 
 

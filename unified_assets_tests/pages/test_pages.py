@@ -105,3 +105,10 @@ def test_a_waveform_draws_loud_columns_taller():
     blue = (picture == (37, 99, 235)).all(axis=2).sum(axis=0)
     assert blue.tolist() == [1, 40]
     assert html.waveform(np.zeros(0, np.float32)).shape == (48, 160, 3)
+
+
+def test_a_mark_stands_at_its_value():
+    root = ET.fromstring(html.histogram([0, 10], bins=2, limits=(0, 10), mark=5.0))
+    (line,) = [line for line in root.findall(".//line") if line.get("stroke-dasharray")]
+    assert float(line.get("x1")) == (56 + 628) / 2
+    assert "stroke-dasharray" not in html.histogram([0, 10], mark=50.0)
