@@ -8,7 +8,7 @@ from unified_assets.records.examples import EXAMPLE_LIMIT, examples_of
 from unified_assets.records.names import parent
 from unified_assets.records.places import MediaIndex, file_field, is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
-from unified_assets.records.tables import joined, splitless
+from unified_assets.records.tables import joined, same_classes, splitless
 
 MIN_ROWS = 16
 
@@ -28,6 +28,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         examples = tuple(example for part in parts for example in examples_of(part, reading))
         if len(examples) < MIN_ROWS:
             continue
+        same = same_classes({example.target for example in examples}) if reading.kind == "classification" else {}
         cut = f"; cut at {EXAMPLE_LIMIT} examples" if len(examples) > EXAMPLE_LIMIT else ""
         cut += "; a file was longer than is read of one" if any(part.cut for part in parts) else ""
         roles = dict.fromkeys(value.role for example in examples[:50] for value in example.inputs)
@@ -40,7 +41,11 @@ def propose(view: LakeView) -> Iterator[Proposal]:
             examples=examples[:EXAMPLE_LIMIT],
             adapter=ADAPTER.name,
             withheld=reading.withheld,
-            why=reading.why + (f"; {len(parts)} files are parts of one table" if len(parts) > 1 else "") + cut,
+            class_map=same,
+            why=reading.why
+            + (f"; {len(parts)} files are parts of one table" if len(parts) > 1 else "")
+            + (f"; {', '.join(f'{one} is {other}' for one, other in same.items())}" if same else "")
+            + cut,
         )
 
 

@@ -13,6 +13,7 @@ from unified_assets.allocation.digests import memory_of, modality_digests, model
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
 from unified_assets.allocation.pairing import pairs_of
+from unified_assets.allocation.probing import suspects
 from unified_assets.allocation.proposing import Found, collect
 from unified_assets.allocation.routing import inputs_for, learns, pair_inputs_for
 from unified_assets.allocation.sides import Sides, assign
@@ -91,7 +92,10 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     found, notes = collect(view, adapters, overrides, log)
     sources = {path for item in found for path in item.proposal.label_sources}
     found += pairs_of(view, sources)
-    by_path = {row["path"]: row for row in usable.select("path", "file_id", "modality", "near_duplicate_group", "channels").to_dicts()}
+    by_path = {
+        row["path"]: row
+        for row in usable.select("path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s").to_dicts()
+    }
     return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
 
 
@@ -169,7 +173,7 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[st
     return {
         "examples": pl.DataFrame(examples, schema=dict(schema["examples"])).unique(["example_id", "model"], keep="first").sort("model", "example_id"),
         "allocation": pl.DataFrame(list(allocation), schema=dict(schema["allocation"])),
-        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by)), schema=dict(schema["tasks"])),
+        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by, work.by_path)), schema=dict(schema["tasks"])),
         "splits": pl.DataFrame(memory, schema=dict(tables.SPLIT_MEMORY)),
     }
 
@@ -187,7 +191,7 @@ def _example(row: Row, model: str, task: str | None, inputs: list[dict[str, Any]
     }
 
 
-def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, tuple[str, ...]]) -> Any:
+def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, tuple[str, ...]], files: Mapping[str, dict[str, Any]]) -> Any:
     by_task: dict[str, list[Row]] = defaultdict(list)
     for row in sides.rows:
         by_task[row.task].append(row)
@@ -205,7 +209,7 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
             "adapter": proposal.adapter,
             "root": proposal.root,
             "models": list(learned_by[task]),
-            "withheld": list(proposal.withheld),
+            "withheld": [*proposal.withheld, *suspects(rows, files)],
             "examples": len(rows),
             "why": "; ".join((proposal.why, *sides.notes.get(task, ()))),
         }

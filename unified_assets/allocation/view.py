@@ -13,6 +13,7 @@ from unified_assets.files.opening import open_regular
 from unified_assets.records.parsing import parse, text_of
 
 BYTES_READ = 16 << 20  # of one record file
+CHARACTERS_KEPT = 256 << 20  # of texts, for the next adapter
 
 
 class Lake:
@@ -21,17 +22,22 @@ class Lake:
     def __init__(self, root: Path, files: pl.DataFrame, overrides: Overrides) -> None:
         self.root, self.files, self.overrides = root, files, overrides
         self._texts: dict[str, DecodedText] = {}
+        self._kept = 0
         self._records: dict[str, Records | None] = {}
 
     def text(self, path: str) -> DecodedText:
         """The text of a file, cut at 16 MiB; empty where it can no longer be read."""
         if path not in self._texts:
+            if self._kept > CHARACTERS_KEPT:
+                self._texts.clear()
+                self._kept = 0
             try:
                 with open_regular(self.root, path) as stream:
                     data = stream.read(BYTES_READ + 1)
             except (UnreadableFile, OSError):
                 data = b""
             self._texts[path] = DecodedText(text=text_of(data[:BYTES_READ]), encoding="", cut=len(data) > BYTES_READ)
+            self._kept += len(self._texts[path].text)
         return self._texts[path]
 
     def records(self, path: str) -> Records | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from unified_assets.core.contracts import Input, ProposedExample, Records
 from unified_assets.records.choices import option_index
 from unified_assets.records.columns import as_list
-from unified_assets.records.kinds import FINAL
+from unified_assets.records.kinds import final_answer
 from unified_assets.records.names import split_of_value
 from unified_assets.records.roles import Reading
 
@@ -50,8 +50,7 @@ def target_of(row: Mapping[str, str], reading: Reading) -> str | None:
         index = option_index(value, texts, reading.option_base)
         return None if index is None or len(texts) < 2 or not all(texts) else str(index)
     if reading.final:
-        match = FINAL.search(value)
-        return None if match is None else number(match.group(1))
+        return number(final_answer(value)) or None
     if reading.kind in {"generation", "regression"}:
         return number(value)
     return reading.classes.get(value.upper(), value)

@@ -1,13 +1,12 @@
 """The label field, the input roles and the options in; what kind of task it is out."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from unified_assets.records.choices import Options, constant_options, index_base
 from unified_assets.records.columns import Column
 
-FINAL = re.compile(r"####\s*(\S[^\n]*?)\s*$")  # what a worked solution ends with
+FINAL_MARK = "####"  # what stands before the answer at the end of a worked solution
 MAX_NUMBERS = 50  # more different numbers than this are no classes
 MANY_NUMBERS = 10
 
@@ -28,7 +27,7 @@ def kind_of(column: Column, roles: frozenset[str], options: Options | None, tabl
     if chosen is not None:
         return chosen
     head = column.filled[:200]
-    if sum(bool(FINAL.search(value)) for value in head) > 0.9 * len(head):
+    if sum(bool(final_answer(value)) for value in head) > 0.9 * len(head):
         return Kind(name="generation", final=True)
     numbers = column.numeric > 0.9
     many = numbers and column.distinct > MANY_NUMBERS
@@ -37,6 +36,13 @@ def kind_of(column: Column, roles: frozenset[str], options: Options | None, tabl
     if column.classes and not (numbers and column.distinct > MAX_NUMBERS):
         return Kind(name="classification")
     return Kind(name="regression") if has_files and many else None
+
+
+def final_answer(value: str) -> str:
+    """What follows the last #### of a worked solution, on one line; "" where nothing does."""
+    _, mark, answer = value.rpartition(FINAL_MARK)
+    answer = answer.strip()
+    return answer if mark and "\n" not in answer else ""
 
 
 def _of_options(column: Column, options: Options, table: Mapping[str, Column]) -> Kind | None:

@@ -14,6 +14,7 @@ from unified_assets.records.subjects import is_arithmetic, is_formula
 MIN_LINES = 16
 AGREEMENT = 0.9
 SAMPLE = 400
+LONGEST = 4_000  # characters; a longer line follows no grammar, and cannot cost quadratic time
 _NUMBERED = re.compile(r"^\d+[\t.)]\s*(\S.*)$")
 _LABEL = re.compile(r"^[A-Za-z][\w()/,+&-]{0,60}$")
 _EQUATION = re.compile(r"^\s*(.+?)\s*=\s*(-?\d+(?:\.\d+)?(?:/\d+)?)\s*$")
@@ -27,7 +28,7 @@ Fields = dict[str, str]
 def parse_lines(path: str, text: str, *, cut: bool = False) -> Records | None:
     """Records of the first grammar that at least 90 % of the lines follow."""
     lines = [line.rstrip() for line in text.splitlines()]
-    filled = [line for line in lines if line.strip()]
+    filled = [line[: LONGEST + 1] for line in lines if line.strip()]
     if len(filled) < MIN_LINES:
         return None
     for read in (_numbered, _equations, _formulas, _tagged, _tabbed):
@@ -81,7 +82,7 @@ def _agreed(lines: list[str], pattern: re.Pattern[str], build: Callable[[str, st
 
 def _matching(lines: list[str], pattern: re.Pattern[str], build: Callable[[str, str], Fields], fits: Callable[[Fields], bool]) -> Iterator[Fields]:
     for line in lines:
-        match = pattern.match(line)
+        match = pattern.match(line) if len(line) <= LONGEST else None
         row = build(match.group(1), match.group(2)) if match else None
         if row is not None and fits(row):
             yield row

@@ -14,6 +14,7 @@ from unified_assets.records.names import declared_split, parent, without_splits
 MEDIA = ("image", "audio", "video", "document")
 ROLE_OF = {"image": "image", "audio": "audio", "video": "video", "document": "page", "text": "text"}
 PROSE = frozenset({"text/plain", "text/markdown", "text/html", "text/x-markdown"})
+MOST_RUNS = 100_000  # media files below a record file whose names are taken apart
 RECORD_EXTENSIONS = frozenset({"csv", "tsv", "tab", "json", "jsonl", "ndjson", "xml"})
 
 
@@ -96,11 +97,12 @@ class MediaIndex:
     def runs_below(self, base: str) -> dict[str, tuple[str, ...]]:
         """Media files below `base` by every run of fields of their names: `dev-1572-0-0` by `1572-0`, `dev` and so on."""
         if base not in self.by_run:
+            self.by_run.clear()  # one base at a time: a large lake has many runs
             found: dict[str, list[str]] = defaultdict(list)
-            for path in self.modality:
-                if not base or path.startswith(base + "/"):
-                    for run in _runs(PurePosixPath(path).stem):
-                        found[run].append(path)
+            near = [path for path in self.modality if not base or path.startswith(base + "/")]
+            for path in near if len(near) <= MOST_RUNS else ():
+                for run in _runs(PurePosixPath(path).stem):
+                    found[run].append(path)
             self.by_run[base] = {run: tuple(paths) for run, paths in found.items()}
         return self.by_run[base]
 

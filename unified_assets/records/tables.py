@@ -7,6 +7,17 @@ from collections.abc import Iterable
 from unified_assets.core.contracts import Records
 from unified_assets.records.names import SPLIT_WORDS, parent, without_splits
 
+_SYNONYMS = (("unknown", "uncertain", "undetermined"),)
+
+
+def same_classes(names: set[str]) -> dict[str, str]:
+    """Class → the other name of it that is met too: parts of one table may call the third truth value differently."""
+    found: dict[str, str] = {}
+    for group in _SYNONYMS:
+        met = sorted((name for name in names if name.lower() in group), key=lambda name: (group.index(name.lower()), name))
+        found.update(dict.fromkeys(met[1:], met[0]) if len(met) > 1 else {})
+    return found
+
 
 def splitless(path: str) -> str:
     """A file's name without split words: `folio-train.jsonl` → `folio.jsonl`; a name of nothing else becomes `table`."""

@@ -274,3 +274,18 @@ def test_an_adapter_that_fails_costs_only_its_own_tasks(lake, specs):
     summary = allocate(lake(folders()), lambda _line: None, specs, adapters)
     assert [task["task"] for task in summary.tasks] == ["pets__class_folders"]
     assert summary.notes == ("adapter file_names failed: ValueError: boom",)
+
+
+def test_a_container_that_separates_the_classes_is_named_as_a_suspect(lake, specs):
+    files = {f"words/{name}/{n}.wav": f"{name}{n}" + "x" * (40 if name == "stop" else 0) for name in ("go", "stop") for n in range(16)}
+    _, found = run(lake(files), specs)
+    assert "size_bytes: tells 100% of the labels on its own (the majority class 50%); suspect, kept out of the inputs" in found["tasks"]["withheld"][0]
+
+
+def test_two_names_of_the_third_truth_value_are_one_class(lake, specs):
+    def part(side: str, third: str) -> str:
+        rows = [{"premises": [f"{side} rule {n}."], "conclusion": f"So {n} holds.", "label": ("True", "False", third)[n % 3]} for n in range(24)]
+        return "\n".join(map(json.dumps, rows))
+
+    _, found = run(lake({"f/rules-train.jsonl": part("a", "Unknown"), "f/rules-validation.jsonl": part("b", "Uncertain")}), specs)
+    assert found["tasks"]["classes"].to_list() == [["False", "True", "Unknown"]]

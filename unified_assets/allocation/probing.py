@@ -1,0 +1,60 @@
+"""The rows of a task and what the catalog knows of their files in; what format, size or duration alone tell of the label out.
+
+A suspect is named, not hidden: models are given decoded content, never a file's container, size or name.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unified_assets.allocation.units import Row
+
+GAIN = 0.25  # above the majority class
+MIN_ROWS = 24
+PARTS = 8  # equal parts of sizes and durations
+
+
+def suspects(rows: Sequence[Row], files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """`column: reason` for each that predicts the label of the others much better than the majority class does."""
+    own = [
+        (row.target or "", files[row.inputs[0]["path"]])
+        for row in rows
+        if row.kind == "classification" and len(row.inputs) == 1 and row.inputs[0]["text"] is None
+    ]
+    if len(own) < MIN_ROWS:
+        return []
+    labels = [label for label, _ in own]
+    majority = max(Counter(labels).values()) / len(labels)
+    found = []
+    for column in ("media_type", "size_bytes", "duration_s"):
+        values = [file.get(column) for _, file in own]
+        score = _left_one_out(values if column == "media_type" else _parts(values), labels)
+        if score is not None and score > majority + GAIN:
+            found.append(f"{column}: tells {score:.0%} of the labels on its own (the majority class {majority:.0%}); suspect, kept out of the inputs")
+    return found
+
+
+def _parts(values: Sequence[Any]) -> list[Any]:
+    """Numbers as which of eight equal parts they lie in."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return [None] * len(values)
+    edges = sorted({known[len(known) * part // PARTS] for part in range(1, PARTS)})
+    return [None if value is None else sum(value >= edge for edge in edges) for value in values]
+
+
+def _left_one_out(values: Sequence[Any], labels: Sequence[str]) -> float | None:
+    """How often the most frequent label of the others with the same value is right; None where there is one value only."""
+    counts: dict[Any, Counter[str]] = defaultdict(Counter)
+    for value, label in zip(values, labels, strict=True):
+        counts[value][label] += 1
+    if len(counts) < 2 or None in counts:
+        return None
+    hits = sum(_without(counts[value], label) for value, label in zip(values, labels, strict=True))
+    return hits / len(labels)
+
+
+def _without(counts: Counter[str], label: str) -> bool:
+    best = counts.most_common(2)
+    mine = counts[label] - 1
+    return all(mine >= count for other, count in best if other != label) and mine > 0
