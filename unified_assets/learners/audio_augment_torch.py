@@ -6,12 +6,12 @@ from torch.nn import functional
 
 TIME_SCALE = (0.8, 1.1)
 TIME_SHIFT, TIME_WARP = 0.1, 0.12
-TRACT = 0.18  # log range of the frequency scale: the length of a vocal tract
+TRACT = 0.12  # log range of the frequency scale: the length of a vocal tract
 TRACT_SHIFT = 0.05
 KNOTS = 5
-NOISE_SHARE = 0.6
+NOISE_SHARE = 0.4
 NOISE_BELOW = (5.0, 16.0)  # nats below the loudest cell
-TIME_MASK, MEL_MASK = 10, 5
+TIME_MASK, MEL_MASK = 6, 3
 
 
 def varied(mel: Tensor) -> Tensor:

@@ -61,8 +61,9 @@ class AudioLearner(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
-        self.keys = {name: parts.task_key(name) for name in self.tasks}
-        self.trunk = SoundTrunk(blueprint["widths"], list(self.keys.values()))
+        self.norm_keys = {name: parts.task_key(name) for name in self.tasks}
+        self.keys = {name: parts.head_key(name, task["classes"]) for name, task in self.tasks.items()}
+        self.trunk = SoundTrunk(blueprint["widths"], list(self.norm_keys.values()))
         pooled = blueprint["widths"][-1] * TIME_BINS
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled, len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
@@ -74,8 +75,9 @@ class AudioLearner(nn.Module):
         mel, seconds = (torch.from_numpy(np.array(data.gather(role, name, rows))).to(device) for name in ("mel", "seconds"))
         return mel, seconds
 
-    def _logits(self, key: str, mel: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = functional.dropout(self.trunk(mel, key), 0.3, self.training)
+    def _logits(self, task: str, mel: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
+        key = self.keys[task]
+        pooled = functional.dropout(self.trunk(mel, self.norm_keys[task]), 0.3, self.training)
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
     def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
@@ -99,11 +101,8 @@ class AudioLearner(nn.Module):
         mel, seconds = self._sound(data, rows, task)
         with torch.no_grad():
             mel = augment.varied(mel)
-        if soft_targets is None:
-            target = torch.as_tensor(np.asarray(data.target)[rows], device=mel.device)
-        else:
-            target = parts.soft_target(soft_targets, mel.device)
-        return parts.branch_loss(*self._logits(self.keys[data.info.task], mel, seconds), target)
+        target = torch.as_tensor(np.asarray(data.target)[rows], device=mel.device) if soft_targets is None else parts.soft_target(soft_targets, mel.device)
+        return parts.branch_loss(*self._logits(data.info.task, mel, seconds), target)
 
     def pair_loss(self, _pairs: TaskData, _rows: np.ndarray) -> None:
         """None: it learns from pairs through its peers' answers only."""
@@ -118,5 +117,5 @@ class AudioLearner(nn.Module):
 
     def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
         mel, seconds = self._sound(data, rows, task)
-        logits = torch.stack([torch.add(*self._logits(self.keys[task["task"]], view, seconds)) for view in augment.views(mel, VIEWS)])
+        logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, VIEWS)])
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)

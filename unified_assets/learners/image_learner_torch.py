@@ -51,10 +51,11 @@ class ImageLearner(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
-        self.keys = {name: parts.task_key(name) for name in self.tasks}
+        self.norm_keys = {name: parts.task_key(name) for name in self.tasks}
+        self.keys = {name: parts.head_key(name, task["classes"]) for name, task in self.tasks.items()}
         clips = [name for name, task in self.tasks.items() if task["recipe"] == "clip"]
         widths = blueprint["widths"]
-        self.trunk = Trunk(widths, [*self.keys.values(), *(self.keys[name] + CLOSE_UP for name in clips)])
+        self.trunk = Trunk(widths, [*self.norm_keys.values(), *(self.norm_keys[name] + CLOSE_UP for name in clips)])
         pooled = {name: widths[-1] * (1 if task["recipe"] in {"object", "glyph"} else 2) for name, task in self.tasks.items()}
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled[name], len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
@@ -83,7 +84,7 @@ class ImageLearner(nn.Module):
         with torch.no_grad():
             maps = features.orientation_maps(features.grey(pictures))
             fixed = FEATURES[task["recipe"]](pictures, maps)
-        pooled = self._pooled(pictures, maps, key, both=task["recipe"] == "page")
+        pooled = self._pooled(pictures, maps, self.norm_keys[task["task"]], both=task["recipe"] == "page")
         return self._head(key, pooled), self.wide[key](fixed)
 
     def _pooled(self, pictures: Tensor, maps: Tensor, key: str, *, both: bool) -> Tensor:
@@ -97,9 +98,9 @@ class ImageLearner(nn.Module):
 
     def _frame_logits(self, task: Mapping[str, Any], frame: Tensor, crop: Tensor) -> Tensor:
         """frame: (batch, 3, 64, 64), crop: (batch, 3, 48, 48)."""
-        key = self.keys[task["task"]]
+        key, own = self.keys[task["task"]], self.norm_keys[task["task"]]
         pooled = []
-        for pictures, norms in ((frame, key), (crop, key + CLOSE_UP)):
+        for pictures, norms in ((frame, own), (crop, own + CLOSE_UP)):
             with torch.no_grad():
                 maps = features.orientation_maps(features.grey(pictures))
             pooled.append(self._pooled(pictures, maps, norms, both=False))

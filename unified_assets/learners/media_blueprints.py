@@ -67,6 +67,34 @@ def _recipe(data: TaskData, role: str) -> str:
     return "glyph" if float(np.median(longest)) <= SMALL_PICTURE else "object"
 
 
+PAIR_LOOK: Mapping[str, Any] = {"recipe": "object", "side": 64, "strength": RECIPES["object"]["strength"] | {"flip": 0.0}}
+
+
+def multimodal_blueprint(tasks: Sequence[TaskData], _pairs: TaskData | None) -> dict[str, Any]:
+    """How multimodal_service takes each task."""
+    return {"tasks": [_mixed_task(data) for data in tasks], "widths": [48, 96, 128], "space": 96}
+
+
+def _mixed_task(data: TaskData) -> dict[str, Any]:
+    inputs = [[role, kind_of(data, role)] for role in sorted(data.media)]
+    texts = [role for role in data.info.roles if role in data.texts] or sorted(data.texts)
+    kinds = {kind for _, kind in inputs}
+    recipe = "clip" if "video" in kinds else _recipe(data, next(role for role, kind in inputs if kind == "image")) if "image" in kinds else "object"
+    strength = dict(RECIPES[recipe]["strength"])
+    if mirror_matters(data.info.classes):
+        strength["flip"] = 0.0
+    look = {"recipe": recipe, "side": 48 if recipe == "glyph" else 64, "strength": None if texts else strength}
+    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+
+
+def kind_of(data: TaskData, role: str) -> str:
+    """image, audio or video, by the arrays a role has."""
+    arrays = set(data.arrays[data.media[role][0]])
+    if "crops" in arrays:
+        return "video"
+    return "image" if "pixels" in arrays else "audio"
+
+
 def mirror_matters(classes: Sequence[str]) -> bool:
     """True where classes are digits, letters or sides: their mirror image is another class or none."""
     glyphs = sum(len(name) == 1 or name.isdecimal() for name in classes)
@@ -79,7 +107,7 @@ def audio_blueprint(tasks: Sequence[TaskData], _pairs: TaskData | None) -> dict[
 
 
 def _audio_task(data: TaskData) -> dict[str, Any]:
-    role = next(role for role in data.info.roles if role in data.media)
+    role = next((role for role in data.info.roles if role in data.media), next(iter(data.media)))  # the sound of a video comes as `audio`
     return {**data.info.as_dict(), "role": role, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
 
 

@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 
 from unified_assets.core.contracts import Encoder
-from unified_assets.core.media import Decoded
+from unified_assets.core.media import Decoded, DecodedVideo
 from unified_assets.learners import audio_features, video_features
+from unified_assets.learners.image_objects import FIELDS, MOST, things
 from unified_assets.learners.media_views import frames_of, pixels_of, sound_of, square
 
 FRAMES = 8
+SCENE_SIDE = 72
 FRAME_SIDE, CLOSE_UP_SIDE = 64, 48
 
 
@@ -23,6 +25,17 @@ def _frames(decoded: Decoded, _locator: str | None) -> Mapping[str, np.ndarray]:
     frames = frames_of(decoded, FRAMES)
     crops, spots = video_features.close_ups(frames, CLOSE_UP_SIDE)
     return {"pixels": video_features.whole_frames(frames, FRAME_SIDE), "crops": crops, "spots": spots}
+
+
+def _scene(decoded: Decoded, locator: str | None, *, side: int) -> Mapping[str, np.ndarray]:
+    return {**_picture(decoded, locator, side=side), "things": things(pixels_of(decoded, locator))}
+
+
+def _clip(decoded: Decoded, locator: str | None) -> Mapping[str, np.ndarray]:
+    if isinstance(decoded, DecodedVideo) and decoded.sound is not None and len(decoded.sound.samples) > decoded.sound.sample_rate_hz // 50:
+        return {**_frames(decoded, locator), **_sound(decoded, None), "heard": np.ones(1, np.float32)}
+    silent = {name: np.zeros(shape, dtype) for name, (dtype, shape) in _SOUND.items()}
+    return {**_frames(decoded, locator), **silent, "heard": np.zeros(1, np.float32)}
 
 
 def _sound(decoded: Decoded, locator: str | None) -> Mapping[str, np.ndarray]:
@@ -55,6 +68,18 @@ def frames_encoder() -> Encoder:
         "spots": ("float32", (FRAMES, 4)),
     }
     return Encoder(name="video_frames", version="1", view="video.frames", arrays=arrays, encode=_frames)
+
+
+def scene_encoder() -> Encoder:
+    """pixels: (72, 72, 3); size; things: (24, 9) plain coloured things and where they lie."""
+    arrays = {"pixels": ("uint8", (SCENE_SIDE, SCENE_SIDE, 3)), "size": ("int32", (2,)), "things": ("float32", (MOST, FIELDS))}
+    return Encoder(name="scene", version="1", view="image", arrays=arrays, encode=partial(_scene, side=SCENE_SIDE))
+
+
+def clip_encoder() -> Encoder:
+    """Frames, close-ups and spots beside the sound: mel, mfcc, seconds, and heard (0 where there is none)."""
+    arrays = {**frames_encoder().arrays, **_SOUND, "heard": ("float32", (1,))}
+    return Encoder(name="clip", version="1", view="video", arrays=arrays, encode=_clip)
 
 
 def sound_encoder(*, view: str = "audio") -> Encoder:

@@ -21,6 +21,11 @@ def task_key(task: str) -> str:
     return f"t_{re.sub('[^0-9A-Za-z]+', '_', task)[-60:]}_{zlib.crc32(task.encode()):08x}"
 
 
+def head_key(task: str, classes: Sequence[str]) -> str:
+    """The name of a task's head: other classes make another head, so that no row is taken over by another class."""
+    return f"{task_key(task)}_{zlib.crc32(chr(0).join(classes).encode('utf-8', 'surrogatepass')):08x}"
+
+
 class TaskNorm(nn.Module):
     """BatchNorm with statistics of its own for each task: their pictures come from different worlds."""
 

@@ -1,0 +1,187 @@
+"""Pictures, sounds, clips and sentences in one space: contrastive on what occurs together, heads for the tasks that have labels.
+
+The contrastive loss is the symmetric InfoNCE of CLIP (Radford et al. 2021) between every two roles that a pair has.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import Prediction, TaskData
+from unified_assets.learners import media_modules_torch as parts
+from unified_assets.learners.audio_learner_torch import SoundTrunk
+from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
+from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in
+from unified_assets.learners.media_grounding import SIZE as GROUNDING
+from unified_assets.learners.media_grounding import grounding
+from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
+
+BATCH = 128
+PAIRS = "pairs"
+ARRAYS = {"image": ("pixels", "size"), "audio": ("mel", "mfcc"), "video": ("pixels", "crops")}
+LEAST_PAIRS = 4
+HIDDEN = 48
+
+
+class AlignLearner(nn.Module):
+    """Towers and projections are shared; norms, heads and wide branches are each task's own."""
+
+    def __init__(self, blueprint: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
+        self.norm_keys = {name: parts.task_key(name) for name in self.tasks}
+        self.keys = {name: parts.head_key(name, task["classes"]) for name, task in self.tasks.items()}
+        widths, space = blueprint["widths"], blueprint["space"]
+        norms = [*self.norm_keys.values(), PAIRS]
+        trunk, sounds = Trunk(widths, [*norms, *(key + CLOSE_UP for key in norms)]), SoundTrunk(widths, norms)
+        last = widths[-1]
+        towers = {"image": PictureTower(trunk, last), "audio": SoundTower(sounds, last), "video": ClipTower(trunk, sounds, last), "text": TextTower()}
+        self.towers = nn.ModuleDict(towers)
+        self.project = nn.ModuleDict({kind: nn.Linear(tower.width, space) for kind, tower in towers.items()})
+        self.temperature = nn.Parameter(torch.tensor(2.3))
+        sizes = {name: self._head_inputs(task, towers, space) for name, task in self.tasks.items()}
+        self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(sizes[name], len(task["classes"])) for name, task in self.tasks.items()})
+        self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_fixed_inputs(task), len(task["classes"])) for name, task in self.tasks.items()})
+        grounded = [name for name, task in self.tasks.items() if _grounded(task)]
+        self.reason = nn.ModuleDict({self.keys[name]: _reasoner(len(self.tasks[name]["classes"])) for name in grounded})
+        self.to(memory_format=torch.channels_last)
+
+    @staticmethod
+    def _head_inputs(task: Mapping[str, Any], towers: Mapping[str, Any], space: int) -> int:
+        kinds = [kind for _, kind in task["inputs"]] + (["text"] if task["texts"] else [])
+        return sum(towers[kind].width + space for kind in kinds) + (space if len(kinds) > 1 else 0)
+
+    # ------------------------------------------------------------------------------------ embedding
+
+    def _embed(self, kind: str, pooled: Tensor) -> Tensor:
+        out: Tensor = functional.normalize(self.project[kind](pooled), dim=1)
+        return out
+
+    def _media(self, data: TaskData, task: Mapping[str, Any], rows: np.ndarray) -> list[tuple[str, Tensor, Tensor]]:
+        """For each media input: kind, pooled vector, fixed features."""
+        out = []
+        for role, kind in task["inputs"]:
+            found = role_in(data, role, ARRAYS[kind])
+            out.append((kind, *self.towers[kind](data, found, rows, task["look"], self.norm_keys[task["task"]])))
+        return out
+
+    def _logits(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        task = self.tasks[data.info.task]
+        key = self.keys[data.info.task]
+        media = self._media(data, task, rows)
+        fixed = [values for _, _, values in media]
+        pooled = [(kind, vector) for kind, vector, _ in media]
+        if task["texts"]:
+            pooled.append(("text", self.towers["text"](text_of(data, task["texts"], rows))))
+        embedded = [self._embed(kind, vector) for kind, vector in pooled]
+        joined = [*(vector for _, vector in pooled), *embedded]
+        if len(embedded) > 1:
+            joined.append(torch.stack(embedded).prod(dim=0) * embedded[0].shape[1] ** 0.5)
+        deep = self.heads[key](functional.dropout(torch.cat(joined, dim=1), 0.3, self.training))
+        if _grounded(task):
+            fixed = [self._grounding(data, task, rows)]
+            deep = deep + self.reason[key]((fixed[0] - self.wide[key].mean) / self.wide[key].deviation.clamp(min=0.1))
+        wide = self.wide[key](torch.cat(fixed, dim=1)) if fixed else torch.zeros_like(deep)
+        return deep, wide
+
+    def _grounding(self, data: TaskData, task: Mapping[str, Any], rows: np.ndarray) -> Tensor:
+        role = role_in(data, task["inputs"][0][0], ("things",))
+        values = grounding(text_of(data, task["texts"], rows), data.gather(role, "things", rows))
+        return torch.from_numpy(values).to(self.temperature.device)
+
+    # ------------------------------------------------------------------------------------ Learner
+
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part."""
+        self.eval()
+        for data in tasks:
+            rows = data.rows("train")
+            task = self.tasks[data.info.task]
+            if len(rows) and task["inputs"]:
+                self.wide[self.keys[data.info.task]].fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
+
+    @torch.no_grad()
+    def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        task = self.tasks[data.info.task]
+        if _grounded(task):
+            return self._grounding(data, task, rows)
+        return torch.cat([values for _, _, values in self._media(data, task, rows)], dim=1)
+
+    def optimizers(self, learning_rate: float) -> list[Any]:
+        """One AdamW; the wide branches have rates of their own."""
+        rates = {self.keys[name]: task["wide_rate"] for name, task in self.tasks.items()}
+        return [torch.optim.AdamW(parts.parameter_groups(self, learning_rate, rates), lr=learning_rate)]
+
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
+        """Loss of one varied view of each row."""
+        self.train()
+        deep, wide = self._logits(data, rows)
+        target = torch.as_tensor(np.asarray(data.target)[rows], device=deep.device) if soft_targets is None else parts.soft_target(soft_targets, deep.device)
+        return parts.branch_loss(deep, wide, target)
+
+    def pair_loss(self, pairs: TaskData, rows: np.ndarray) -> Tensor | None:
+        """Mean InfoNCE over every two roles that enough of these pairs have; None where there are no such roles."""
+        losses = [loss for first, second in combinations(_sides(pairs), 2) if (loss := self._contrast(pairs, rows, first, second)) is not None]
+        return torch.stack(losses).mean() if losses else None
+
+    def _contrast(self, pairs: TaskData, rows: np.ndarray, first: tuple[str, str], second: tuple[str, str]) -> Tensor | None:
+        both = rows[_has(pairs, first, rows) & _has(pairs, second, rows)]
+        if len(both) < LEAST_PAIRS:
+            return None
+        one, other = (self._side(pairs, side, both) for side in (first, second))
+        logits = one @ other.T * self.temperature.exp().clamp(max=50)
+        target = torch.arange(len(both), device=logits.device)
+        return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+
+    def _side(self, pairs: TaskData, side: tuple[str, str], rows: np.ndarray) -> Tensor:
+        role, kind = side
+        if kind == "text":
+            return self._embed("text", self.towers["text"](text_of(pairs, [role], rows)))
+        pooled, _ = self.towers[kind](pairs, role, rows, PAIR_LOOK, PAIRS)
+        return self._embed(kind, pooled)
+
+    @torch.no_grad()
+    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """One plain view of each row."""
+        self.eval()
+
+        def answer(chosen: np.ndarray) -> Tensor:
+            return torch.add(*self._logits(data, chosen)).log_softmax(dim=1)
+
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(data.info.classes)))
+
+
+def _reasoner(classes: int) -> nn.Module:
+    return nn.Sequential(nn.Dropout(0.3), nn.Linear(GROUNDING, HIDDEN), nn.ReLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, classes))
+
+
+def _grounded(task: Mapping[str, Any]) -> bool:
+    return bool(task["texts"]) and any(kind == "image" for _, kind in task["inputs"])
+
+
+def _fixed_inputs(task: Mapping[str, Any]) -> int:
+    return GROUNDING if _grounded(task) else max(1, sum(fixed_width(kind, task["look"]) for _, kind in task["inputs"]))
+
+
+def _sides(pairs: TaskData) -> list[tuple[str, str]]:
+    """(role, kind) of everything the pairs hold, in a fixed order."""
+    media = []
+    for role in sorted(pairs.media):
+        arrays = set(pairs.arrays[pairs.media[role][0]])
+        kind = next((kind for kind, wanted in ARRAYS.items() if set(wanted) <= arrays), None)
+        if kind is not None:
+            media.append((role, kind))
+    return [*media, *((role, "text") for role in sorted(pairs.texts))]
+
+
+def _has(pairs: TaskData, side: tuple[str, str], rows: np.ndarray) -> np.ndarray:
+    role, kind = side
+    if kind == "text":
+        return np.asarray([bool(pairs.texts[role][int(row)]) for row in rows], bool)
+    return np.asarray(pairs.media[role][1][rows] >= 0)
