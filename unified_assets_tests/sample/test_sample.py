@@ -18,6 +18,7 @@ from PIL import Image
 
 from unified_assets import sample
 from unified_assets.core.errors import InvalidSetting
+from unified_assets.sample import writer
 from unified_assets.sample.tones import keypad
 
 
@@ -76,6 +77,7 @@ def test_no_truth_lies_inside_the_lake(lake):
 
 
 def test_the_default_lake_is_small_and_has_all_five_modalities(lake):
+    pytest.importorskip("av", reason="videos need the extra `video`")
     assert lake.files == {"audio": 244, "document": 62, "image": 580, "other": 3, "text": 33, "video": 32}
     assert (lake.pairs, lake.skipped) == (150, ())
     assert lake.size_bytes < 25_000_000
@@ -87,6 +89,14 @@ def test_every_fault_of_the_list_is_planted(lake):
         "truncated": 4, "wrong_extension": 3, "exact_duplicate": 1, "near_duplicate": 1, "silent": 1, "clipped": 1, "blurry": 1, "blank": 1, "too_small": 1,
         "mojibake": 1, "empty": 1, "contradictory_label": 2, "zip_bomb": 1, "fifo": 1, "junk": 1, "hidden": 2, "link_outside": 1,
     }  # fmt: skip
+
+
+def test_without_the_extra_video_the_summary_says_that_videos_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "find_spec", lambda _: None)
+    written = sample.write(tmp_path / "lake", scale=0.1)
+    assert written.skipped == ("videos: the package av is not installed (extra `video`)",)
+    assert "video" not in written.files
+    assert sample.write(tmp_path / "lake", scale=0.1).skipped == written.skipped
 
 
 def test_a_sample_that_is_there_is_left_as_it_is_and_other_files_are_never_touched(tmp_path):
