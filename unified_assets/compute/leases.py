@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from unified_assets.compute.inventory import GpuProbe, Inventory
+from unified_assets.compute.inventory import disk_free_gib as inventory_disk_free_gib
 from unified_assets.compute.ledger import Ask, Ledger, new_ask_id
 from unified_assets.compute.queueing import Machine, grant
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
@@ -45,7 +47,7 @@ class Lease:
 class LeaseBroker:
     """Grants leases to all processes that use the same `folder` (on one host).
 
-    `disk_free_gib` says how much space is left; below `disk_floor_gib` nothing is granted until space is back.
+    `disk_free_gib` says how much space is left (default: where `folder` is); below `disk_floor_gib` nothing is granted until space is back.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class LeaseBroker:
         disk_free_gib: Callable[[], float] | None = None,
     ) -> None:
         self.folder, self.inventory, self.gpu_probe = folder, inventory, gpu_probe
-        self.disk_floor_gib, self.disk_free_gib = disk_floor_gib, disk_free_gib
+        self.disk_floor_gib = disk_floor_gib
+        self.disk_free_gib = disk_free_gib or partial(inventory_disk_free_gib, folder)
         self._ledger = Ledger(folder)
         self._residents: dict[str, str] = {}  # model -> ask that keeps its GPU memory
 
@@ -204,8 +207,8 @@ class LeaseBroker:
             grant(asks, machine, time.monotonic())
 
     def _disk_short(self) -> float | None:
-        free = None if self.disk_free_gib is None else self.disk_free_gib()
-        return free if free is not None and free < self.disk_floor_gib else None
+        free = self.disk_free_gib() if self.disk_floor_gib > 0 else self.disk_floor_gib
+        return free if free < self.disk_floor_gib else None
 
     def _gpu_gib(self, asks: list[Ask]) -> dict[int, float]:
         """Memory of each GPU that other programs leave us: measured whenever none of our leases is on a GPU."""

@@ -45,6 +45,7 @@ class Preset(BaseModel):
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")
     min_steps_per_epoch: int = Field(20, ge=1, description="Fewest steps of one model in an epoch, so that few files are still learned from.")
+    epoch_steps: Mapping[str, tuple[int, int]] = Field(default_factory=dict, description="Model to [fewest, most] steps in an epoch, in place of both above.")
     patience: int | None = Field(None, ge=1, description="Rounds without a better validation score before a model stops; none: never.")
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
@@ -58,6 +59,9 @@ class Preset(BaseModel):
             raise ValueError(f"min_steps_per_epoch {self.min_steps_per_epoch} is more than max_steps_per_epoch {self.max_steps_per_epoch}")
         if self.target_models != "all" and not self.target_models:
             raise ValueError("target_models is empty: name at least one model, or write `all`")
+        wrong = sorted(name for name, (fewest, most) in self.epoch_steps.items() if not 1 <= fewest <= most)
+        if wrong:
+            raise ValueError(f"epoch_steps of {', '.join(wrong)} is not [fewest, most] with 1 <= fewest <= most")
         bad = sorted(name for name, rate in self.learning_rate.items() if not 0 < rate < 1)
         if bad:
             raise ValueError(f"learning_rate of {', '.join(bad)} is not between 0 and 1")
@@ -72,9 +76,14 @@ class Preset(BaseModel):
         """Epochs of a round; the first is round 1."""
         return min(self.checkpoint_interval, self.epochs - (round_index - 1) * self.checkpoint_interval)
 
+    def step_bounds(self, model: str) -> tuple[int, int]:
+        """Fewest and most steps of a model in an epoch."""
+        return self.epoch_steps.get(model, (self.min_steps_per_epoch, self.max_steps_per_epoch))
+
     def models(self, known: Sequence[str]) -> tuple[str, ...]:
         """The names to train, in order. Raises InvalidSetting for one that is not registered."""
-        names = set(self.priority) | set(self.needs) | set(self.learning_rate) | (set() if self.target_models == "all" else set(self.target_models))
+        named = {*self.priority, *self.needs, *self.learning_rate, *self.epoch_steps}
+        names = named if self.target_models == "all" else {*named, *self.target_models}
         for name in sorted(names - set(known)):
             raise InvalidSetting(
                 source=f"preset {self.name}", field="target_models", value=name, problem="no such model", fix=f"Known models: {', '.join(sorted(known))}."

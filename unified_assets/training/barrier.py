@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unified_assets.compute.ledger import hold, let_go, locked
@@ -29,6 +29,7 @@ class Membership:
     members: tuple[str, ...]
     stall_s: float = 20.0
     grace_s: float = 20.0
+    began: float = field(default_factory=time.time)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -88,10 +89,17 @@ class Membership:
         if not there or living:
             dead_since.pop(peer, None)
             return None
-        if self._failed(peer).exists():
+        if self._failed_meanwhile(peer):
             return "it failed"
         since = dead_since.setdefault(peer, time.monotonic())
         return "its process ended and did not come back" if time.monotonic() - since >= self.grace_s else None
+
+    def _failed_meanwhile(self, peer: str) -> bool:
+        """Whether a peer failed since this step began; an older failure may be that of an attempt that is being repeated."""
+        try:
+            return self._failed(peer).stat().st_mtime >= self.began
+        except FileNotFoundError:
+            return False
 
     def _note_waiting(self, started: float) -> None:
         path = self._waiting(self.model)

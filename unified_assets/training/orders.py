@@ -34,9 +34,13 @@ class RoundOrder:
         """Task -> training examples."""
         return {data.info.task: len(data.rows("train")) for data in self.tasks}
 
+    def epoch_steps(self) -> int:
+        """Steps of an epoch."""
+        return steps_in_epoch(self.spec.name, self.sizes(), self.preset)
+
     def total_steps(self) -> int:
         """Steps of the whole training, which the learning rate's schedule runs over."""
-        return steps_in_epoch(self.sizes(), self.preset) * self.preset.epochs
+        return self.epoch_steps() * self.preset.epochs
 
 
 @dataclass(frozen=True, kw_only=True)

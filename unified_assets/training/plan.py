@@ -19,7 +19,7 @@ from unified_assets.core.presets import Preset
 from unified_assets.store.local import write_text
 from unified_assets.training.inputs import seed_of
 
-GUESSED_STEP_S = 0.05  # before a round was measured
+GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +95,11 @@ def read_plan(run_dir: Path) -> Plan:
     return Plan(models=models, preset=Preset.model_validate(_tuples(value.pop("preset"))), **value)
 
 
-def steps_in_epoch(sizes: Mapping[str, int], preset: Preset) -> int:
+def steps_in_epoch(model: str, sizes: Mapping[str, int], preset: Preset) -> int:
     """Steps of one model in an epoch: its batches, but enough of them to learn from few files and no more than the cap."""
     batches = sum(-(-size // preset.batch_size) for size in sizes.values())
-    return min(preset.max_steps_per_epoch, max(preset.min_steps_per_epoch, batches))
+    fewest, most = preset.step_bounds(model)
+    return min(most, max(fewest, batches))
 
 
 def train_sizes(counts: Any) -> dict[str, int]:
@@ -110,7 +111,7 @@ def train_sizes(counts: Any) -> dict[str, int]:
 def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:
     needs = preset.needs[spec.name].applied(spec.needs) if spec.name in preset.needs else spec.needs
     threads = _threads(spec.name, needs, inventory.cores, members)
-    steps = steps_in_epoch(train_sizes(counts), preset) * preset.epochs
+    steps = steps_in_epoch(spec.name, train_sizes(counts), preset) * preset.epochs
     return ModelPlan(
         model=spec.name,
         rounds=preset.rounds,
@@ -122,7 +123,7 @@ def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Invento
         seed=seed_of(preset.seed, spec.name),
         learning_rate=preset.learning_rate.get(spec.name, spec.learning_rate),
         priority=preset.priority.get(spec.name, 0),
-        work_s=steps * GUESSED_STEP_S,
+        work_s=steps * GUESSED_STEP_S[bool(spec.encoders)],
         spec_version=spec.version,
     )
 

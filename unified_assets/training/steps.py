@@ -11,7 +11,6 @@ from unified_assets.core.contracts import TaskData
 from unified_assets.training import knowledge
 from unified_assets.training.exchange import Lesson
 from unified_assets.training.orders import RoundOrder
-from unified_assets.training.plan import steps_in_epoch
 from unified_assets.training.sampling import batches, order_of_steps, steps_of_tasks, weighted_batches
 from unified_assets.training.stability import LossWatch
 from unified_assets.training.state import TrainingState
@@ -35,7 +34,7 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
         sizes = order.sizes()
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
-        for task in order_of_steps(steps_of_tasks(sizes, steps_in_epoch(order.sizes(), order.preset)), state.generator):
+        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps()), state.generator):
             share = state.progress.lr_scale * rate_at(state.progress.steps, total)
             loss = _step(order, state, task, draw, share)
             watch.see(task, loss)

@@ -33,6 +33,7 @@ def test_the_last_round_is_shorter_when_epochs_do_not_divide(tmp_path):
         ("device: tpu\n", "device", "auto"),
         ("needs:\n  math_model:\n    memory_gib: -1\n", "needs.math_model.memory_gib", "greater than 0"),
         ("epochs: 2\ncheckpoint_interval: 5\n", "(all)", "longer than epochs"),
+        ("epoch_steps:\n  math_model: [5, 2]\n", "(all)", "fewest <= most"),
         ("- 1\n", "(all)", "not a mapping"),
         ("epochs: [\n", "(file)", "Give a readable YAML file"),
     ],

@@ -65,4 +65,5 @@ def test_cores_that_do_not_exist_are_refused_before_anything_starts(tmp_path):
 
 def test_steps_of_an_epoch_are_its_batches_within_bounds():
     preset = tiny.Preset(batch_size=10, min_steps_per_epoch=5, max_steps_per_epoch=50)
-    assert [steps_in_epoch({"a": size}, preset) for size in (7, 101, 9999)] == [5, 11, 50]
+    assert [steps_in_epoch("m", {"a": size}, preset) for size in (7, 101, 9999)] == [5, 11, 50]
+    assert steps_in_epoch("m", {"a": 7}, preset.model_copy(update={"epoch_steps": {"m": (70, 90)}})) == 70
