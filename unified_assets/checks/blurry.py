@@ -19,7 +19,8 @@ def _measure(image: Decoded) -> tuple[float, str]:
     if min(image.pixels.shape[:2]) < SMALLEST_SIDE:
         return 0.0, "too small to tell"
     plane = image.luminance.astype(np.float32)
-    return max(_left(plane), _left(_halved(plane))), "share of the differences between neighbours that a second blur leaves"
+    left = max(_left(plane), _left(_halved(plane)))
+    return left, f"{left:.0%} of the differences between neighbours outlast a second blur"
 
 
 def _left(plane: np.ndarray) -> float:

@@ -11,7 +11,7 @@ def _measure(video: Decoded) -> tuple[float, str]:
     if len(video.frames) < 2:
         return 0.0, f"{len(video.frames)} frame"
     steps = np.abs(np.diff(video.frames.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
-    return float(steps.max()), f"mean difference between neighbours among {len(video.frames)} frames, at most"
+    return float(steps.max()), f"neighbours among {len(video.frames)} frames differ by at most {steps.max():.2f} levels"
 
 
 def _clip(step: int) -> DecodedVideo:

@@ -11,7 +11,7 @@ def _measure(audio: Decoded) -> tuple[float, str]:
     if len(audio.samples) == 0:
         return 0.0, "no samples"
     span = float((audio.samples.max(axis=0) - audio.samples.min(axis=0)).max()) / 2
-    return span, "half the distance between the lowest and the highest sample, 1 is full scale"
+    return span, f"at most {span:.5f} of full scale from the middle"
 
 
 def _noise(level: float) -> DecodedAudio:

@@ -133,7 +133,8 @@ def _spread(check: Check, measures: pl.DataFrame) -> html.Markup:
     cut = len(known) // 100
     low, high = min(known[cut], check.threshold), max(known[-1 - cut], check.threshold)
     failed = sum(bool(check.fails(value, float(check.threshold))) for value in known)
-    title = f"{check.name.replace('_', ' ')} of {len(known):,} {check.modality} contents; threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
+    threshold = f"threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
+    title = f"{check.name.replace('_', ' ')} of {len(known):,} {check.modality} contents; {threshold}"
     return html.histogram(known, title=title, x_label=check.unit, limits=(low, high if high > low else low + 1), mark=float(check.threshold))
 
 
