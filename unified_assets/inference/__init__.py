@@ -1,1 +1,5 @@
-"""A trained model's folder and paths, bytes or text in; answers out."""
+"""A registered model's folder and paths, bytes or texts in; answers out. Needs neither Dagster nor MLflow nor a state folder."""
+
+from unified_assets.inference.predictor import Predictor, load
+
+__all__ = ["Predictor", "load"]
