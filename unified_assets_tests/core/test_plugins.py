@@ -1,4 +1,5 @@
 import pytest
+
 from unified_assets.core import plugins
 from unified_assets.core.errors import InvalidPlugin
 

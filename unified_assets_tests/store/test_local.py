@@ -5,6 +5,7 @@ import time
 
 import polars as pl
 import pytest
+
 from unified_assets.core import tables
 from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere
 from unified_assets.store.local import StateNotWritable, Store, read_table, write_table, write_text
