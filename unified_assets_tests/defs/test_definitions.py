@@ -1,0 +1,74 @@
+import importlib
+import subprocess
+import sys
+
+import dagster as dg
+
+from unified_assets.core import plugins
+from unified_assets.defs.executor import PRELOAD
+from unified_assets.defs.partitions import MODALITY, modality_names
+
+
+def definitions():
+    return importlib.import_module("unified_assets.definitions").defs
+
+
+def test_every_asset_has_the_one_partition_set_and_one_run_for_all_of_it():
+    graph = definitions().get_repository_def().asset_graph
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.partitions_def == MODALITY, key
+        assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
+
+
+def test_all_partitions_are_mapped_to_all_only_from_catalog_to_allocation():
+    found = set()
+    for assets in definitions().get_repository_def().assets_defs_by_key.values():
+        for key in assets.keys:
+            for parent in assets.asset_deps.get(key, ()):
+                if isinstance(assets.get_partition_mapping(parent), dg.AllPartitionMapping):
+                    found.add((parent.to_user_string(), key.to_user_string()))
+    assert found == {("catalog", "allocation")}
+
+
+def test_a_model_a_dataset_and_a_job_each():
+    graph = definitions().get_repository_def().asset_graph
+    names = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    models = set(plugins.models())
+    assert names == {
+        "raw_files",
+        "catalog",
+        "quality_report",
+        "allocation",
+        "training_report",
+        *(f"{kind}/{model}" for model in models for kind in ("dataset", "model")),
+    }
+    jobs = {job.name: job for job in definitions().resolve_all_job_defs() if not job.name.startswith("__")}
+    assert set(jobs) == {"refresh", "quick_start", "collaborative_training"}
+    for job in jobs.values():
+        assert job.tags["dagster/asset_partition_range_start"] == modality_names()[0] == "document"
+        assert job.tags["dagster/asset_partition_range_end"] == modality_names()[-1]
+    assert jobs["quick_start"].tags["unified_assets/preset"] == "quick_start"
+
+
+def test_every_training_op_asks_for_the_machine():
+    graph = definitions().get_repository_def()
+    for model in plugins.models():
+        assert "compute" in graph.assets_defs_by_key[dg.AssetKey(["model", model])].required_resource_keys
+
+
+def test_sensors_that_may_train_are_off_and_housekeeping_is_on():
+    sensors = {sensor.name: sensor.default_status.value for sensor in definitions().get_repository_def().sensor_defs}
+    assert sensors == {"new_raw_files": "STOPPED", "dead_runs": "RUNNING", "report_of_failed_run": "RUNNING"}
+
+
+def test_the_preload_module_imports_and_computes_nothing():
+    code = f"import {PRELOAD}, sys, threading; assert 'torch' in sys.modules and 'mlflow' in sys.modules; import torch; assert not torch.cuda.is_initialized()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_loading_the_definitions_imports_nothing_heavy():
+    code = "import sys, unified_assets.definitions; print([m for m in ('torch', 'mlflow', 'sklearn', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

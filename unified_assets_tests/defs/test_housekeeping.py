@@ -1,0 +1,140 @@
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import pytest
+
+from unified_assets.core.settings import Settings
+from unified_assets.defs import sensors
+from unified_assets.defs.first_run import NothingInRaw, choose_lake
+from unified_assets.defs.provenance import partition_events, read_inputs
+from unified_assets.defs.reaper import close_dead_runs
+from unified_assets.defs.run_lock import LakeBusy, training_run
+from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
+from unified_assets.tracking import journal
+from unified_assets.tracking.fingerprint import Fingerprint
+
+
+def settings(tmp_path):
+    return Settings(raw=tmp_path / "raw", state=tmp_path / "state")
+
+
+def test_processes_of_one_run_share_the_lake_and_another_run_is_refused(tmp_path):
+    with training_run(tmp_path, "one"), training_run(tmp_path, "one", wait=False):
+        with pytest.raises(LakeBusy, match="training run one is working"), training_run(tmp_path, "two", wait=False):
+            pass
+    with training_run(tmp_path, "two", wait=False):
+        assert sorted(path.name for path in (tmp_path / "locks" / "training").iterdir()) == ["two"]
+
+
+def test_the_lake_is_free_when_its_holder_is_killed(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from unified_assets.defs.run_lock import training_run\n"
+        f"with training_run(Path({str(tmp_path)!r}), 'other'):\n    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LakeBusy), training_run(tmp_path, "mine", wait=False):
+            pass
+        holder.kill()
+        holder.wait()
+    with training_run(tmp_path, "mine", wait=False):
+        pass
+
+
+def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path):
+    script = tmp_path / "run_worker.py"
+    script.write_text(
+        "import multiprocessing, os, time\n"
+        "from unified_assets.defs.watchdog import watch_ancestors\n"
+        "def step():\n    watch_ancestors()\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('forkserver').Process(target=step)\n    process.start()\n    process.join()\n",
+        encoding="utf-8",
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as worker:
+        step = int(worker.stdout.readline())
+        assert journal.is_alive(step, None)
+        worker.kill()
+        worker.wait()
+        deadline = time.monotonic() + 10
+        while journal.is_alive(step, None) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not journal.is_alive(step, None)
+
+
+def test_a_started_run_whose_process_is_gone_is_closed_and_a_living_one_is_not():
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        @dg.op
+        def nothing() -> None: ...
+
+        @dg.job
+        def work() -> None:
+            nothing()
+
+        mine = journal.this_process()
+        started = dg.DagsterRunStatus.STARTED
+        dead = instance.create_run_for_job(work, status=started, tags={PID_TAG: str(2**22 - 3), PID_STARTED_TAG: "1.0"})
+        alive = instance.create_run_for_job(work, status=started, tags={PID_TAG: str(mine["pid"]), PID_STARTED_TAG: str(mine["pid_started"])})
+        assert close_dead_runs(instance) == [dead.run_id]
+        assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(alive.run_id).status is started
+
+
+def test_events_of_partitions_carry_versions_and_what_they_were_made_from():
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("up", partition="image", tags={"dagster/data_version": "v1"}))
+        inputs = read_inputs(instance, same=["up"])
+        events = {event.partition: event for event in partition_events("model/m", inputs, code_version="3", versions={"image": "w"})}
+        assert list(events) == ["document", "image", "audio", "text", "video", "other"]
+        image = events["image"]
+        assert image.asset_key == dg.AssetKey(["model", "m"])
+        assert (image.tags["dagster/data_version"], image.tags["dagster/code_version"]) == ("w", "3")
+        assert image.tags["dagster/input_data_version/up"] == "v1"
+        assert int(image.tags["dagster/input_event_pointer/up"]) > 0
+        assert events["audio"].tags["dagster/data_version"] == "unused"
+        assert events["audio"].tags["dagster/input_event_pointer/up"] == "NULL"
+        assert (image.metadata["used"].value, events["audio"].metadata["used"].value) == (True, False)
+
+
+def prints(files, digest="a", newest=0.0):
+    return {"image": Fingerprint(digest=digest, files=files, newest=newest)}
+
+
+def test_the_sensor_waits_for_files_to_settle_then_trains_once_then_only_refreshes():
+    now = 10_000_000.0
+    asked, _, cursor = sensors.decide(prints(10), {}, now)
+    assert asked == "nothing"
+    asked, _, cursor = sensors.decide(prints(10), cursor, now + 30)
+    assert asked == "train"
+    assert sensors.decide(prints(10), cursor, now + 60)[0] == "nothing"
+    _, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 90)
+    asked, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 120)
+    assert asked == "refresh"  # worth a training, but too soon after the last one
+    _, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4000)
+    asked, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4030)
+    assert asked == "train"
+    assert sensors.decide(prints(102, "d", newest=now + 8000), {**cursor, "seen": {"image": "d"}}, now + 8010)[0] == "nothing"
+
+
+def test_an_empty_raw_folder_is_told_with_what_to_do(tmp_path):
+    with pytest.raises(NothingInRaw, match="train --or-sample"):
+        choose_lake(settings(tmp_path), or_sample=False, say=print)
+
+
+def test_the_sample_is_used_while_raw_is_empty_and_set_aside_afterwards(tmp_path):
+    sample = tmp_path / "sample"
+    sample.mkdir()
+    (sample / "a.txt").write_text("x", encoding="utf-8")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / ".gitkeep").touch()
+    chosen = choose_lake(settings(tmp_path), or_sample=True, say=print)
+    assert chosen.raw == sample
+    journal.write_json(chosen.state / "lake.json", {"raw": str(sample)})
+    (tmp_path / "raw" / "mine.txt").write_text("y", encoding="utf-8")
+    said = []
+    assert choose_lake(settings(tmp_path), or_sample=True, say=said.append).raw == tmp_path / "raw"
+    assert said == [f"{tmp_path / 'raw'} holds files of your own now: the state of the sample lake is kept as {tmp_path / 'state.sample'}"]
+    assert not (tmp_path / "state").exists()

@@ -1,0 +1,56 @@
+import json
+
+import polars as pl
+import pytest
+
+from unified_assets.core import tables
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.reports import find_run, write_report
+from unified_assets.tracking import journal
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    folder = tmp_path / "runs" / "abc123"
+    journal.note_run(folder, run_id="abc123", preset="quick_start", status="FAILURE", seconds=12.0, started=1.0)
+    (folder / "rounds").mkdir()
+    (folder / "leases").mkdir()
+    row = {"model": "m", "round": 1, "epochs": 2, "steps": 9, "train_loss": 0.5, "valid_score": 0.7, "learning_rate": 0.1, "compute_s": 3.0}
+    row |= {"wait_s": 1.0, "cpu_s": 3.0, "peers": ["p"], "ended": 9.0, "lessons": {"t": 0.8}}
+    (folder / "rounds" / "m.jsonl").write_text(json.dumps(row) + '\n{"model": "m", "rou', encoding="utf-8")
+    lease = {"model": "m", "round": 1, "cores": 1, "threads": 1, "device": "cpu", "acquired": 5.0, "released": 8.0}
+    (folder / "leases" / "m.jsonl").write_text(json.dumps(lease) + "\n", encoding="utf-8")
+    task = {"task": "<b>t</b>", "kind": "classification", "metric": "accuracy", "score": 0.6, "baseline": 0.9, "majority": 0.1, "beats_baseline": False}
+    entry = {"version": 1, "run_id": "abc123", "identity": "i", "dataset": "d", "folder": str(tmp_path), "tasks": [task], "decision": "first version"}
+    journal.write_json(journal.mirror_path(tmp_path, "m"), {"model": "m", "version": 1, "champion": 1, "versions": [entry]})
+    journal.note_failure(folder, "model/n", error="Diverged", message="n diverged <script>")
+    return folder
+
+
+def test_report_of_a_failed_run_shows_what_trained_what_loses_and_what_failed(run_dir, tmp_path):
+    page, facts = write_report(run_dir, state=tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert (facts["trained"], facts["failed"], facts["below_baseline"]) == (["m"], ["model/n"], ["<b>t</b>"])
+    assert "n diverged &lt;script&gt;" in text
+    assert "<b>t</b>" not in text
+    assert "below its baseline" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+def test_tables_of_a_run_have_the_declared_columns_and_skip_a_line_cut_short(run_dir, tmp_path):
+    write_report(run_dir, state=tmp_path)
+    rounds, leases = pl.read_parquet(run_dir / "rounds.parquet"), pl.read_parquet(run_dir / "leases.parquet")
+    assert (dict(rounds.schema), len(rounds)) == (tables.ROUNDS, 1)
+    assert (dict(leases.schema), len(leases)) == (tables.LEASES, 1)
+
+
+def test_report_of_a_run_that_has_written_nothing_is_a_page_too(tmp_path):
+    page, facts = write_report(tmp_path / "runs" / "new", state=tmp_path)
+    assert "no round was trained" in page.read_text(encoding="utf-8")
+    assert facts["models"] == []
+
+
+def test_a_run_is_found_by_the_beginning_of_its_name(run_dir, tmp_path):
+    assert find_run(tmp_path, "abc") == find_run(tmp_path, "last") == run_dir
+    with pytest.raises(InvalidSetting, match="no such run"):
+        find_run(tmp_path, "zzz")
