@@ -81,7 +81,7 @@ def test_a_path_that_cannot_be_a_folder_is_an_error_and_loses_nothing(tmp_path, 
     def full(folder):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(StateNotWritable, match="No space left on device. What was published before is untouched"):
+    with pytest.raises(StateNotWritable, match=r"No space left on device\. What was published before is untouched"):
         store.publish("allocation", full)
     assert store.table("splits")["group"].to_list() == ["a"]
 
