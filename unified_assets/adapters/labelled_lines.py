@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
-from unified_assets.records.examples import EXAMPLE_LIMIT, examples_of
+from unified_assets.records.examples import bounded, examples_of
 from unified_assets.records.lines import parse_lines
 from unified_assets.records.names import parent
 from unified_assets.records.places import is_prose, is_sidecar, sidecar_stems
@@ -27,16 +27,17 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         examples = () if reading is None else tuple(example for part in parts for example in examples_of(part, reading))
         if reading is None or len(examples) < MIN_EXAMPLES:
             continue
+        kept, cut = bounded(examples)
         yield Proposal(
             root=parent(parts[0].path),
             form=f"{splitless(parts[0].path)}_lines",
             subject=reading.subject,
             kind=reading.kind,
             roles=tuple(dict.fromkeys(value.role for example in examples[:50] for value in example.inputs)),
-            examples=examples[:EXAMPLE_LIMIT],
+            examples=kept,
             adapter=ADAPTER.name,
             withheld=(*reading.withheld, "line numbers and comment lines: about the record, not of it"),
-            why=reading.why + (f"; cut at {EXAMPLE_LIMIT} examples" if len(examples) > EXAMPLE_LIMIT else ""),
+            why=reading.why + cut,
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample, Records
 from unified_assets.records.columns import columns
-from unified_assets.records.examples import EXAMPLE_LIMIT, group_of, split_of, target_of
+from unified_assets.records.examples import bounded, group_of, split_of, target_of
 from unified_assets.records.names import declared_split, parent
 from unified_assets.records.places import ROLE_OF, MediaIndex, file_field, record_paths
 from unified_assets.records.roles import Reading, read_roles
@@ -38,7 +38,7 @@ def _labelled(records: Records, field: str, files: tuple[str | None, ...], readi
     examples: list[ProposedExample] = []
     for place, (path, row) in enumerate(zip(files, records.rows, strict=True)):
         target = target_of(row, reading)
-        if path is None or target is None or index.modality[path] != modality or len(examples) >= EXAMPLE_LIMIT:
+        if path is None or target is None or index.modality[path] != modality:
             continue
         inputs = [Input(role=ROLE_OF[modality], path=path)]
         if texts:
@@ -48,18 +48,20 @@ def _labelled(records: Records, field: str, files: tuple[str | None, ...], readi
         examples.append(ProposedExample(inputs=tuple(inputs), target=target, split=split or declared_split(path), group=group_of(row, reading)))
     if len(examples) < MIN_ROWS or reading.kind not in {"classification", "regression"}:
         return None
+    kept, cut = bounded(examples)
     return Proposal(
         root=parent(records.path),
         form=f"{records.path.rpartition('/')[2]}_{reading.target}",
         subject="image_text" if texts else modality,
         kind=reading.kind,
         roles=(ROLE_OF[modality], "text") if texts else (ROLE_OF[modality],),
-        examples=tuple(examples),
+        examples=kept,
         adapter=ADAPTER.name,
         label_sources=(records.path,),
         withheld=(f"{field}: names the file", *(item for item in reading.withheld if not item.startswith(f"{field}: "))),
         why=f"{len(examples)} of {len(records.rows)} records name a file of modality {modality} in {field}; label {reading.target}"
-        + (f"; sentence {reading.inputs[0][1]}" if texts else ""),
+        + (f"; sentence {reading.inputs[0][1]}" if texts else "")
+        + cut,
     )
 
 
@@ -86,17 +88,18 @@ def _captions(records: Records, field: str, files: tuple[str | None, ...], index
         for place, (path, row) in enumerate(zip(files, records.rows, strict=True))
         if path is not None and index.modality[path] == modality and row.get(name, "").strip()
     )
+    kept, cut = bounded(examples)
     return Proposal(
         root=parent(records.path),
         form=f"{records.path.rpartition('/')[2]}_{name}",
         subject="image_text",
         kind="pair",
         roles=(ROLE_OF[modality], "text"),
-        examples=examples[:EXAMPLE_LIMIT],
+        examples=kept,
         adapter=ADAPTER.name,
         label_sources=(),
         withheld=(f"{field}: names the file",),
-        why=f"{len(examples)} records name a file of modality {modality} in {field} and describe it in {name}",
+        why=f"{len(examples)} records name a file of modality {modality} in {field} and describe it in {name}{cut}",
     )
 
 

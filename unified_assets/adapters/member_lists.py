@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
-from unified_assets.records.examples import EXAMPLE_LIMIT
+from unified_assets.records.examples import bounded
 from unified_assets.records.members import lists_of, members_of
 from unified_assets.records.names import declared_split, is_structural, parent, stem
 from unified_assets.records.parsing import json_value
@@ -79,14 +79,14 @@ def _proposal(root: str, form: str, lists: list[tuple[str, list[str], str]], who
         for path, names, label in lists
         for place, name in enumerate(names)
     )
-    cut = f"; cut at {EXAMPLE_LIMIT} of {len(examples)}" if len(examples) > EXAMPLE_LIMIT else ""
+    kept, cut = bounded(examples)
     return Proposal(
         root=root,
         form=form,
         subject="concept",
         kind="classification",
         roles=("term",),
-        examples=examples[:EXAMPLE_LIMIT],
+        examples=kept,
         adapter=ADAPTER.name,
         withheld=("description and source of a list: they name the class", "file and folder name: they are the label"),
         why=f"{len(lists)} lists hold {len(examples)} names; the {whose} name is the class of its members{cut}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample, Records
 from unified_assets.records.columns import columns
-from unified_assets.records.examples import EXAMPLE_LIMIT, TEXT_LIMIT
+from unified_assets.records.examples import TEXT_LIMIT, bounded
 from unified_assets.records.names import SPLIT_WORDS, parent, stem, words
 from unified_assets.records.places import is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
@@ -54,16 +54,17 @@ def _proposal(folder: str, found: list[Records], role: str, name: str) -> Propos
         for place, row in enumerate(records.rows)
         if row.get(name, "").strip()
     )
+    kept, cut = bounded(examples)
     return Proposal(
         root=folder,
         form=f"record_files_{normal(name)}",
         subject="concept",
         kind="classification",
         roles=(role,),
-        examples=examples[:EXAMPLE_LIMIT],
+        examples=kept,
         adapter=ADAPTER.name,
         withheld=("file name: it is the label", *(f"{other}: may tell the file it stands in" for other in others)),
-        why=f"{len(found)} record files alike, without a label of their own; the file's name is the class of its {len(examples)} records, read from {name}",
+        why=f"{len(found)} record files alike, unlabelled; the file's name is the class of its {len(examples)} records, read from {name}{cut}",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
-from unified_assets.records.examples import EXAMPLE_LIMIT, examples_of
+from unified_assets.records.examples import bounded, examples_of
 from unified_assets.records.names import parent
 from unified_assets.records.places import MediaIndex, file_field, is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
@@ -29,7 +29,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         if len(examples) < MIN_ROWS:
             continue
         same = same_classes({example.target for example in examples}) if reading.kind == "classification" else {}
-        cut = f"; cut at {EXAMPLE_LIMIT} examples" if len(examples) > EXAMPLE_LIMIT else ""
+        kept, cut = bounded(examples)
         cut += "; a file was longer than is read of one" if any(part.cut for part in parts) else ""
         roles = dict.fromkeys(value.role for example in examples[:50] for value in example.inputs)
         yield Proposal(
@@ -38,7 +38,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
             subject=reading.subject,
             kind=reading.kind,
             roles=tuple(roles),
-            examples=examples[:EXAMPLE_LIMIT],
+            examples=kept,
             adapter=ADAPTER.name,
             withheld=reading.withheld,
             class_map=same,

@@ -1,6 +1,8 @@
 """Records and how they are read in; proposed examples out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import xxhash
 
 from unified_assets.core.contracts import Input, ProposedExample, Records
 from unified_assets.records.choices import option_index
@@ -13,16 +15,27 @@ EXAMPLE_LIMIT = 20_000
 TEXT_LIMIT = 8_000  # characters of one input
 
 
-def examples_of(records: Records, reading: Reading, *, limit: int = EXAMPLE_LIMIT) -> tuple[ProposedExample, ...]:
+def examples_of(records: Records, reading: Reading) -> tuple[ProposedExample, ...]:
     """One example for each record that has all it needs."""
     found: list[ProposedExample] = []
     for place, row in enumerate(records.rows):
-        if len(found) >= limit:
-            break
         inputs, target = inputs_of(records.path, place, row, reading), target_of(row, reading)
         if inputs and target is not None:
             found.append(ProposedExample(inputs=inputs, target=target, split=split_of(records, place, reading), group=group_of(row, reading)))
     return tuple(found)
+
+
+def bounded(examples: Sequence[ProposedExample], *, limit: int = EXAMPLE_LIMIT) -> tuple[tuple[ProposedExample, ...], str]:
+    """(at most so many examples, chosen by a hash of their content so that no class is cut off; how many were cut, for `why`)."""
+    if len(examples) <= limit:
+        return tuple(examples), ""
+    order = sorted(range(len(examples)), key=lambda place: xxhash.xxh3_64_intdigest(_identity(examples[place])))
+    kept = tuple(examples[place] for place in sorted(order[:limit]))
+    return kept, f"; cut from {len(examples)} to {limit} examples by a hash of their content"
+
+
+def _identity(example: ProposedExample) -> bytes:
+    return "\x1f".join(value.text if value.text is not None else value.path for value in example.inputs).encode("utf-8", "surrogatepass")
 
 
 def inputs_of(path: str, place: int, row: Mapping[str, str], reading: Reading) -> tuple[Input, ...]:

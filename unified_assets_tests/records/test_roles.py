@@ -5,7 +5,7 @@ import json
 import pytest
 
 from unified_assets.core.contracts import Records
-from unified_assets.records.examples import examples_of
+from unified_assets.records.examples import bounded, examples_of
 from unified_assets.records.parsing import parse
 from unified_assets.records.roles import Reading, read_roles
 
@@ -183,3 +183,15 @@ def test_records_without_a_label_are_no_task():
     records = parse("a.csv", "name,hex\n" + "\n".join(f"colour {n},#{n:06x}" for n in range(30)))
     assert records is not None
     assert read_roles(records) is None
+
+
+def test_a_cut_takes_a_share_of_every_class_and_says_so():
+    text = "text,label\n" + "\n".join(f"number {n} of its kind,{'a' if n < 600 else 'b'}" for n in range(1200))
+    records = parse("sorted.csv", text)
+    assert records is not None
+    reading = read_roles(records)
+    assert reading is not None
+    kept, note = bounded(examples_of(records, reading), limit=300)
+    assert len(kept) == 300
+    assert 100 < sum(example.target == "b" for example in kept) < 200
+    assert note == "; cut from 1200 to 300 examples by a hash of their content"
