@@ -69,7 +69,7 @@ def _ngrams(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
 
     matrix = _sparse(data, "sentence", train)
     few = len(data.info.classes) <= 2
-    model = LogisticRegression(C=4.0, max_iter=300) if few else LinearSVC(C=0.3, max_iter=300)
+    model = LogisticRegression(C=4.0, max_iter=300) if few else LinearSVC(C=0.3, max_iter=300, random_state=0)
     model.fit(matrix[train], np.asarray(data.target)[train])
     return [data.info.classes[place] for place in model.predict(matrix[test])]
 

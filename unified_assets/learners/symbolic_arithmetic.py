@@ -46,7 +46,7 @@ Whole = Generator[Step, int, int]
 
 def parse(text: str) -> Tree | Number | None:
     """The tree of an expression such as "12 + 7" or "What is (3 - 1) * 4?"; None for anything else."""
-    text = text.split("=")[0].lower()
+    text = text.split("=", maxsplit=1)[0].lower()
     for mark, plain in SAME.items():
         text = text.replace(mark, plain)
     text = re.sub(r"(?<=\d)\s*x\s*(?=\d)", " * ", text)

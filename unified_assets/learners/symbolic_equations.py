@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
-WORDS = {name: float(value) for value, name in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)}
+WORDS = {name: float(value) for value, name in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2)}
 WORDS |= {"dozen": 12.0, "half": 0.5, "twice": 2.0, "double": 2.0, "triple": 3.0, "hundred": 100.0}
 TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|\w+|[^\w\s]")
-MOST_NUMBERS = 6
-MOST_FOR_TRIPLES = 4
+MOST_NUMBERS = 5
+MOST_FOR_TRIPLES = 3  # with more numbers there are too many of them
 LARGEST = 1e15
 
 
@@ -63,9 +63,12 @@ def _candidates(values: list[float]) -> Iterator[Equation]:
         yield Equation("a-b", (one, two), values[one] - values[two])
         if values[two]:
             yield Equation("a/b", (one, two), values[one] / values[two])
-    few = range(min(len(values), MOST_FOR_TRIPLES))
-    if len(few) < 3:
-        return
+    if len(values) == MOST_FOR_TRIPLES:
+        yield from _triples(values)
+
+
+def _triples(values: list[float]) -> Iterator[Equation]:
+    few = range(len(values))
     for trio in combinations(few, 3):
         yield Equation("a+b+c", trio, sum(values[place] for place in trio))
         yield Equation("a*b*c", trio, math.prod(values[place] for place in trio))

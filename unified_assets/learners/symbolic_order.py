@@ -49,7 +49,7 @@ def holds(statement: str, context: str, fitting: tuple[dict[str, int], ...]) -> 
 def parse_clue(sentence: str, names: tuple[str, ...]) -> Clue | None:
     """A clue as a test of one order."""
     text = re.sub(r"^[A-Z][).]\s*", "", sentence).strip(" .").lower()
-    found = sorted(((place, name) for name in names if (place := _find(name, text)) >= 0))
+    found = sorted((place, name) for name in names if (place := _find(name, text)) >= 0)
     size = len(names)
     if len(found) == 2:
         return _comparison(text, found[0][1], found[1][1])

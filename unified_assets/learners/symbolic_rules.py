@@ -169,7 +169,7 @@ def _properties(text: str) -> list[str]:
 
 def _is_kind(text: str, copula: str) -> bool:
     """Whether a subject names a kind of things rather than one thing."""
-    last = text.split()[-1]
+    last = text.rsplit(maxsplit=1)[-1]
     return copula == "are" or last in {"people", "things"} or (text.startswith(("a ", "an ")) and copula == "is")
 
 

@@ -82,9 +82,9 @@ class ArithmeticHead(nn.Module):
         hidden, last = self.recurrent(torch.cat([inputs, self.operation(operations)[:, None].expand(-1, width, -1)], dim=2))
         return self.result(hidden), self.minus(torch.cat([last[-2], last[-1]], dim=1))[:, 0]
 
-    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None, trunk: nn.Module) -> Tensor:
         """Cross-entropy of the digits and the sign of every step; answers in words cannot be taught softly."""
-        del soft_targets
+        del soft_targets, trunk
         assert data.target is not None
         texts = data.texts["expression"]
         found = [lesson for row in rows for lesson in lessons(texts[row], str(data.target[row]))]
@@ -101,7 +101,7 @@ class ArithmeticHead(nn.Module):
         loss = functional.cross_entropy(digits.flatten(0, 1), torch.from_numpy(wanted).to(digits.device).flatten())
         return loss + 0.3 * functional.binary_cross_entropy_with_logits(minus, signs)
 
-    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+    def predict(self, data: TaskData, rows: np.ndarray, trunk: nn.Module) -> Prediction:
         """Answers of these rows; all expressions advance together, one step of each a call."""
         texts = data.texts["expression"]
         trees = [parse(texts[row]) for row in rows]

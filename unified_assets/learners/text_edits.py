@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 OPERATORS = frozenset(
-    "no not n't never none nobody nothing neither nor few little less fewer least most many all every each any some several both if unless "
-    "without before after than only at exactly either or and refused failed doubt deny without hardly rarely seldom barely whoever anyone "
-    "everyone someone a an the one two three four five ten more when".split()
+    ["no", "not", "n't", "never", "none", "nobody", "nothing", "neither", "nor", "few", "little", "less", "fewer", "least", "most", "many", "all", "every", "each", "any", "some", "several", "both", "if", "unless", "without", "before", "after", "than", "only", "at", "exactly", "either", "or", "and", "refused", "failed", "doubt", "deny", "without", "hardly", "rarely", "seldom", "barely", "whoever", "anyone", "everyone", "someone", "a", "an", "the", "one", "two", "three", "four", "five", "ten", "more", "when"]
 )
 MOST_WORDS = 80
 

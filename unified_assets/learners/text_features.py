@@ -260,7 +260,7 @@ def _equation_features(
         near = [part for part in parts[max(spot - 4, 0) : spot + 5] if part in final and part not in STOP]
         places.append(f"{shape} unused asked{min(len(near), 3)}")
     form.append(f"{shape} leaves{len(left)}")
-    return form, [f"{shape}|{gram}" for gram in asked] + [f"{shape}||{part}" for part in body[:40]], places
+    return form, [f"{shape}|{gram}" for gram in asked] + [f"{shape}||{part}" for part in (body[:30] if len(numbers) <= 3 else ())], places
 
 
 def _equation_numbers(equation: symbolic_equations.Equation, numbers: Sequence[symbolic_equations.Quantity]) -> np.ndarray:

@@ -83,13 +83,13 @@ class FormulaHead(nn.Module):
             logits.append(self.readout(torch.stack([mean, low, high, value[0], value[-1], high - low]) * 2 - 1))
         return torch.stack(logits)
 
-    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None, trunk: nn.Module) -> Tensor:
         """Cross-entropy; the gradient reaches the tables straight through the rounding."""
         logits = self._logits(data, rows)
         target = soft_targets if soft_targets is not None else torch.as_tensor(np.asarray(data.target)[rows], dtype=torch.int64, device=logits.device)
         return functional.cross_entropy(logits, target)
 
-    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+    def predict(self, data: TaskData, rows: np.ndarray, trunk: nn.Module) -> Prediction:
         """Classes of these formulas."""
         with torch.no_grad():
             log_probs = functional.log_softmax(self._logits(data, rows), dim=1).cpu().numpy()

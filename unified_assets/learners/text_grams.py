@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -48,10 +49,7 @@ class RowBuilder:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
-        self._hashes: list[int] = []
-        self._counts: list[int] = []
-        self._blocks: list[int] = []
-        self._offsets = [0]
+        self._hashes, self._counts, self._blocks, self._offsets = array("q"), array("f"), array("B"), array("q", [0])
 
     def add(self, *blocks: Iterable[str]) -> None:
         """Append one row; each argument is a block of features (repeats are counted)."""
@@ -70,10 +68,10 @@ class RowBuilder:
     def rows(self) -> SparseRows:
         """What was added so far."""
         return SparseRows(
-            np.asarray(self._offsets, np.int64),
-            np.asarray(self._hashes, np.int64),
-            np.asarray(self._counts, np.float32),
-            np.asarray(self._blocks, np.uint8),
+            np.frombuffer(self._offsets, np.int64).copy(),
+            np.frombuffer(self._hashes, np.int64).copy() if self._hashes else np.zeros(0, np.int64),
+            np.frombuffer(self._counts, np.float32).copy() if self._hashes else np.zeros(0, np.float32),
+            np.frombuffer(self._blocks, np.uint8).copy() if self._hashes else np.zeros(0, np.uint8),
         )
 
 

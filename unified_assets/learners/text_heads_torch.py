@@ -14,9 +14,14 @@ from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
 from unified_assets.learners.symbolic_equations import parse_number, same, written
 from unified_assets.learners.text_features import features
 from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
+from unified_assets.learners.text_memory import REMEMBERED, remembered
 from unified_assets.learners.text_plan import bucket_limit, feature_rows
+from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
+from unified_assets.learners.text_start import choice_start, linear_start
+from unified_assets.learners.text_tokens import code
+from unified_assets.learners.text_trunk_torch import MATCHES, SENTENCE_WIDTH, TextTrunk
 
-SPARSE_FROM = 400_000  # weights; smaller wide branches are cheaper with dense gradients
+WIDE_RATE, STARTED_RATE, SMALL_RATE, BAG_RATE = 0.3, 0.03, 0.003, 0.1  # at the usual learning rate of 2e-3
 FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
 IMPOSSIBLE = -1e9
@@ -30,6 +35,9 @@ class NgramHead(nn.Module):
     mean: Tensor
     scale: Tensor
     point: Tensor
+    met: Tensor
+    met_right: Tensor
+    met_wrong: Tensor
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         super().__init__()
@@ -43,19 +51,32 @@ class NgramHead(nn.Module):
         self.register_buffer("mean", torch.zeros(dense))
         self.register_buffer("scale", torch.ones(dense))
         self.register_buffer("point", torch.zeros(1))  # 1: whole answers are written "5.0" in this data
-        self.sparse = buckets * self.outputs > SPARSE_FROM
-        self.wide = nn.EmbeddingBag(buckets + 1, self.outputs, mode="sum", sparse=self.sparse)
-        nn.init.zeros_(self.wide.weight)
-        self.bias = nn.Parameter(torch.zeros(self.outputs))
-        self.width = 0 if self.by_candidate else (96 if self.outputs > 20 else 32)
+        self.wide = RowTable(buckets + 1, self.outputs)
+        self.small = bool(entry.get("small"))
+        self.width = 0 if self.by_candidate or self.small else (96 if self.outputs > 20 else 32)
         if self.width:
-            self.bag = nn.EmbeddingBag(buckets + 1, self.width, mode="sum", sparse=True)
-            nn.init.normal_(self.bag.weight, std=1 / math.sqrt(self.width))
+            self.bag = RowTable(buckets + 1, self.width, spread=1 / math.sqrt(self.width))
             self.deep = nn.Sequential(nn.LayerNorm(self.width), nn.ReLU(), nn.Dropout(0.4), nn.Linear(self.width, self.outputs))
+        self.encoded = entry.get("encoder") == "sentence"
+        if self.encoded:
+            self.sentence = nn.Sequential(nn.Dropout(0.5), nn.Linear(SENTENCE_WIDTH, self.outputs))
+        self.matched = self.info.kind == "choice"
+        memory = int(entry.get("memory", 0))
+        self.register_buffer("met", torch.zeros(memory, dtype=torch.int64))  # codes of the train side's options
+        self.register_buffer("met_right", torch.zeros(memory))
+        self.register_buffer("met_wrong", torch.zeros(memory))
+        if self.matched:
+            self.match = nn.Sequential(nn.Linear(MATCHES + REMEMBERED, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 1, bias=False))
         self.dense_wide = nn.Linear(dense, self.outputs, bias=False)
         nn.init.zeros_(self.dense_wide.weight)
         self.dense_deep = nn.Sequential(nn.Linear(dense, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
+        for last in self._last_layers():
+            nn.init.zeros_(last.weight)  # at first the wide branch speaks alone
         self._weighed: WeakKeyDictionary[TaskData, WeighedRows] = WeakKeyDictionary()
+
+    def _last_layers(self) -> list[nn.Linear]:
+        branches = [self.dense_deep, *(getattr(self, name) for name in ("deep", "sentence") if hasattr(self, name))]
+        return [branch[-1] for branch in branches]
 
     # ------------------------------------------------------------------------------------------ statistics
 
@@ -70,10 +91,42 @@ class NgramHead(nn.Module):
             self.mean.copy_(torch.from_numpy(dense.mean(axis=0)))
             deviation = dense.std(axis=0)
             self.scale.copy_(torch.from_numpy(np.where(deviation > 1e-6, deviation, 1.0)))
+        self._weighed.clear()
+        if data.target is not None and len(rows):
+            if self.info.kind == "choice":
+                right = np.concatenate([np.arange(len(options)) == int(answer) for options, answer in zip(data.options or (), data.target, strict=True)])
+                side = choice_start(self._standardised(found.dense), right, rows)
+                with torch.no_grad():
+                    self.dense_wide.weight.copy_(torch.from_numpy(side[None]))
+            elif not self.by_candidate:
+                self._start(data, rows)
         if self.info.kind == "generation" and data.target is not None:
             answers = [str(data.target[row]) for row in data.rows("train")]
             self.point.fill_(float(sum(answer.endswith(".0") for answer in answers) > 0.5 * len(answers)))
-        self._weighed.clear()
+        if self.matched:
+            codes, right, wrong = remembered(data)
+            self.met.copy_(torch.from_numpy(codes))
+            self.met_right.copy_(torch.from_numpy(right))
+            self.met_wrong.copy_(torch.from_numpy(wrong))
+
+    def _start(self, data: TaskData, rows: np.ndarray) -> None:
+        """Let the wide branch start from a linear classifier of the train side."""
+        found = features(data, self.method)
+        dense = self._standardised(found.dense)
+        sizes = (len(self.hashes), self.outputs)
+        table, side, bias = linear_start(self._weigh(data), dense, np.asarray(data.target), rows, sizes)
+        with torch.no_grad():
+            self.wide.weight[:-1] = torch.from_numpy(table)
+            self.wide.bias.copy_(torch.from_numpy(bias))
+            self.dense_wide.weight.copy_(torch.from_numpy(side))
+
+    def _standardised(self, dense: np.ndarray) -> np.ndarray:
+        return np.clip((dense - self.mean.cpu().numpy()) / self.scale.cpu().numpy(), -5, 5)
+
+    def _weigh(self, data: TaskData) -> WeighedRows:
+        if data not in self._weighed:
+            self._weighed[data] = weigh(features(data, self.method).sparse, self.hashes.cpu().numpy(), self.idf.cpu().numpy())
+        return self._weighed[data]
 
     def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
         super()._load_from_state_dict(*arguments, **named)
@@ -82,59 +135,77 @@ class NgramHead(nn.Module):
     def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
         """Sparse tables and the rest by optimizers of their own; `rate` 2e-3 is the usual one."""
         factor = rate / 2e-3
-        tables = {self.wide.weight} | ({self.bag.weight} if self.width else set())
-        rest = [parameter for parameter in self.parameters() if all(parameter is not table for table in tables)]
+        tables = [module for module in self.modules() if isinstance(module, RowTable)]
+        biases = {id(table.bias) for table in tables}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in biases]
         found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=2e-3 * factor, weight_decay=0.05)]
-        if self.sparse:
-            found.append(torch.optim.Adagrad([self.wide.weight], lr=0.3 * factor))
-        else:
-            found.append(torch.optim.AdamW([self.wide.weight], lr=0.03 * factor, weight_decay=0.1))
+        found.append(TableOptimizer([self.wide], lr=self._wide_rate() * factor))
         if self.width:
-            found.append(torch.optim.SparseAdam([self.bag.weight], lr=2e-3 * factor))
+            found.append(TableOptimizer([self.bag], lr=BAG_RATE * factor))
         return found
+
+    def _wide_rate(self) -> float:
+        """A branch that starts from a solution moves little, and hardly at all where there are few rows."""
+        return WIDE_RATE if self.by_candidate else SMALL_RATE if self.small else STARTED_RATE
 
     # ---------------------------------------------------------------------------------------------- logits
 
-    def _branches(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _branches(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
         """(wide, deep): (feature rows, outputs) logits of each branch, to be added."""
         found = features(data, self.method)
-        if data not in self._weighed:
-            self._weighed[data] = weigh(found.sparse, self.hashes.cpu().numpy(), self.idf.cpu().numpy())
-        ids, values, offsets = (torch.from_numpy(part).to(self.bias.device) for part in self._weighed[data].take(rows))
+        ids, values, offsets = (torch.from_numpy(part).to(self.mean.device) for part in self._weigh(data).take(rows))
         if self.training:
             values = values * (torch.rand_like(values) >= FEATURE_DROPOUT) / (1 - FEATURE_DROPOUT)
-        dense = torch.from_numpy(found.dense[rows]).to(self.bias.device)
+        dense = torch.from_numpy(found.dense[rows]).to(self.mean.device)
         dense = ((dense - self.mean) / self.scale).clamp(-5, 5)
-        wide = self.wide(ids, offsets, per_sample_weights=values) + self.dense_wide(dense) + self.bias
+        wide = self.wide(ids, offsets, values) + self.dense_wide(dense)
         deep = self.dense_deep(dense)
         if self.width:
-            deep = deep + self.deep(self.bag(ids, offsets, per_sample_weights=values))
+            deep = deep + self.deep(self.bag(ids, offsets, values))
         return wide, deep
 
-    def _scores(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _scores(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
         """(wide, deep): (rows, classes or most candidates) logits; places without a candidate are impossible."""
         if not self.by_candidate:
-            return self._branches(data, rows)
+            wide, deep = self._branches(data, rows, trunk)
+            return wide, deep + self.sentence(trunk.sentences(data, rows)) if self.encoded else deep
         starts = features(data, self.method).starts
         counts = starts[rows + 1] - starts[rows]
         width = max(int(counts.max(initial=0)), 1)
         flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
-        place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.bias.device)
+        place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.mean.device)
+        wide, deep = self._branches(data, flat, trunk) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
+        if self.matched and len(flat):
+            deep = deep + self.match(torch.cat([trunk.matches(data, rows, counts), self._memory(data, rows)], dim=1))
         padded = []
-        for branch in self._branches(data, flat) if len(flat) else (self.bias[:0, None], self.bias[:0, None]):
-            empty = torch.full((len(rows) * width,), IMPOSSIBLE, device=self.bias.device)
-            padded.append(empty.index_copy(0, place, branch[:, 0]).view(len(rows), width))
+        for branch in (wide, deep):
+            empty = torch.full((len(rows) * width,), IMPOSSIBLE, device=self.mean.device)
+            padded.append(empty.index_copy(0, place, branch[:, 0].float()).view(len(rows), width))
         return padded[0], padded[1]
+
+    def _memory(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        """(candidates, REMEMBERED): how often the option was right and wrong on the train side, this row left out in training."""
+        assert data.options is not None
+        codes = self.met.cpu().numpy()
+        wanted = np.asarray([code(option.strip().lower()) for row in rows for option in data.options[row]], np.int64)
+        place = np.minimum(np.searchsorted(codes, wanted), max(len(codes) - 1, 0))
+        known = codes[place] == wanted if len(codes) else np.zeros(len(wanted), bool)
+        right, wrong = (np.where(known, part.cpu().numpy()[place], 0.0) if len(codes) else np.zeros(len(wanted)) for part in (self.met_right, self.met_wrong))
+        if self.training and data.target is not None:
+            own = np.concatenate([np.arange(len(data.options[row])) == int(data.target[row]) for row in rows])
+            right, wrong = np.maximum(right - own, 0), np.maximum(wrong - ~own, 0)
+        met = np.stack([np.log1p(right), np.log1p(wrong), (right + wrong) > 0], axis=1).astype(np.float32)
+        return torch.from_numpy(met).to(self.mean.device)
 
     # ------------------------------------------------------------------------------------------------ loss
 
-    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
+    def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None, trunk: TextTrunk) -> Tensor:
         """Loss of the sum of the branches, and of each branch alone with a smaller weight."""
         if self.info.kind == "generation":
             rows = rows[self._right(data, rows).any(axis=1)]
             if len(rows) == 0:
-                return self.bias.sum() * 0.0 + self.dense_wide.weight.sum() * 0.0
-        wide, deep = self._scores(data, rows)
+                return self.dense_wide.weight.sum() * 0.0
+        wide, deep = self._scores(data, rows, trunk)
         target = self._target(data, rows, wide, soft_targets)
         total = _cross_entropy(_add(wide, deep), target)
         return total + BRANCH_WEIGHT * (_cross_entropy(wide, target) + _cross_entropy(deep, target))
@@ -165,10 +236,10 @@ class NgramHead(nn.Module):
 
     # ------------------------------------------------------------------------------------------ prediction
 
-    def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+    def predict(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> Prediction:
         """Answers of these rows; call in evaluation mode."""
         with torch.no_grad():
-            wide, deep = self._scores(data, rows)
+            wide, deep = self._scores(data, rows, trunk)
             log_probs = functional.log_softmax(_add(wide, deep).double(), dim=1).float().cpu().numpy()
         if self.info.kind == "generation":
             return self._numbers(data, rows, np.exp(log_probs))

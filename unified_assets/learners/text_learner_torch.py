@@ -10,6 +10,8 @@ from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners.text_arithmetic_torch import ArithmeticHead
 from unified_assets.learners.text_formula_torch import FormulaHead
 from unified_assets.learners.text_heads_torch import NgramHead
+from unified_assets.learners.text_plan import shared
+from unified_assets.learners.text_trunk_torch import TextTrunk
 
 HEADS: Mapping[str, type[nn.Module]] = {"arithmetic": ArithmeticHead, "formula": FormulaHead}
 
@@ -19,8 +21,9 @@ class TextLearner(nn.Module):
 
     def __init__(self, blueprint: Mapping[str, Any]) -> None:
         super().__init__()
-        self.blueprint = dict(blueprint)
+        self.blueprint: Mapping[str, Any] = dict(blueprint)
         self.places = {entry["info"]["task"]: place for place, entry in enumerate(blueprint["tasks"])}
+        self.trunk = TextTrunk(int(blueprint["vocabulary"]))
         self.heads = nn.ModuleList(HEADS.get(entry["method"], NgramHead)(entry) for entry in blueprint["tasks"])
 
     def head(self, data: TaskData) -> Any:
@@ -29,16 +32,17 @@ class TextLearner(nn.Module):
 
     def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:  # noqa: ARG002 - the contract's signature
         """Fill every head's buffers from its train side."""
+        self.trunk.fit_statistics(shared(tasks))
         for data in tasks:
             self.head(data).fit_statistics(data)
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """The optimizers of all heads."""
-        return [optimizer for head in self.heads for optimizer in head.optimizers(learning_rate)]
+        return [*self.trunk.optimizers(learning_rate), *(optimizer for head in self.heads for optimizer in head.optimizers(learning_rate))]
 
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
         """Scalar loss of these rows of a task."""
-        result: Tensor = self.head(data).loss(data, rows, soft_targets)
+        result: Tensor = self.head(data).loss(data, rows, soft_targets, self.trunk)
         return result
 
     def pair_loss(self, pairs: TaskData, rows: np.ndarray) -> None:
@@ -46,11 +50,10 @@ class TextLearner(nn.Module):
 
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """Answers in evaluation mode; the mode is put back afterwards."""
-        head = self.head(data)
-        was_training = head.training
-        head.eval()
+        was_training = self.training
+        self.eval()
         try:
-            result: Prediction = head.predict(data, rows)
+            result: Prediction = self.head(data).predict(data, rows, self.trunk)
         finally:
-            head.train(was_training)
+            self.train(was_training)
         return result

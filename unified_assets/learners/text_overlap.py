@@ -12,8 +12,7 @@ from unified_assets.learners.text_grams import char_grams, words
 NEGATIONS = frozenset({"not", "no", "never", "n't", "none", "nobody", "nothing", "neither", "nor", "without", "cannot"})
 PRONOUNS = frozenset({"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "i", "we", "you"})
 STOP = frozenset(
-    "a an the of to in on at for and or is are was were be been has have had do does did will would that this it he she they i you we "
-    "his her their its as by with from not no so but if then than there . , ! ? ' \" ; :".split()
+    ["a", "an", "the", "of", "to", "in", "on", "at", "for", "and", "or", "is", "are", "was", "were", "be", "been", "has", "have", "had", "do", "does", "did", "will", "would", "that", "this", "it", "he", "she", "they", "i", "you", "we", "his", "her", "their", "its", "as", "by", "with", "from", "not", "no", "so", "but", "if", "then", "than", "there", ".", ",", "!", "?", "'", '"', ";", ":"]
 )
 NAMES = (
     "shared_words", "shared_of_second", "shared_of_first", "char_cosine", "shared_content", "content_of_second", "stem_shared",

@@ -6,8 +6,12 @@ from typing import Any
 from unified_assets.core.contracts import TaskData
 from unified_assets.learners.text_features import features
 from unified_assets.learners.text_grams import fit_index
+from unified_assets.learners.text_memory import remembered
+from unified_assets.learners.text_vectors import vocabulary
 
 MOST_BUCKETS = 120_000
+FEW_CLASSES = 30  # a convolution over words helps a sentence with few classes; many classes want n-grams
+FEW_ROWS = 1000  # below, a deep branch over n-grams only learns them by heart
 MOST_WEIGHTS = 12_000_000  # buckets x classes of one wide branch
 
 
@@ -29,7 +33,13 @@ def method_of(data: TaskData) -> str:
 
 def plan(tasks: Sequence[TaskData]) -> Mapping[str, Any]:
     """The blueprint: one entry for each task, in the given order."""
-    return {"tasks": [plan_task(data) for data in tasks]}
+    entries = [plan_task(data) for data in tasks]
+    return {"vocabulary": len(vocabulary(shared(tasks))), "tasks": entries}
+
+
+def shared(tasks: Sequence[TaskData]) -> list[TaskData]:
+    """The tasks whose words stand in the shared vocabulary."""
+    return [data for data in tasks if method_of(data) in {"sentence", "pair", "question", "choice"}]
 
 
 def plan_task(data: TaskData) -> Mapping[str, Any]:
@@ -40,7 +50,14 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
         return entry
     found = features(data, method)
     hashes, _ = fit_index(found.sparse, feature_rows(data, method), limit=bucket_limit(data))
-    return entry | {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
+    entry |= {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
+    if len(data.rows("train")) < FEW_ROWS:
+        entry["small"] = True
+    if method == "sentence" and len(data.info.classes) <= FEW_CLASSES:
+        entry["encoder"] = "sentence"
+    if method == "choice":
+        entry["memory"] = len(remembered(data)[0])
+    return entry
 
 
 def bucket_limit(data: TaskData) -> int:

@@ -1,0 +1,27 @@
+"""The options of a choice task's train side → how often each was right and wrong."""
+
+from collections import Counter
+
+import numpy as np
+
+from unified_assets.core.contracts import TaskData
+from unified_assets.learners.text_tokens import code
+
+REMEMBERED = 3  # features made of it: right, wrong, met at all
+
+
+def remembered(data: TaskData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(sorted codes of the option texts, times right, times wrong) on the train side.
+
+    Wrong options are often borrowed from other examples, so having been met before says much;
+    only a split by option text measures reasoning alone.
+    """
+    right: Counter[int] = Counter()
+    wrong: Counter[int] = Counter()
+    for row in data.rows("train") if data.options is not None and data.target is not None else ():
+        assert data.options is not None
+        assert data.target is not None
+        for place, option in enumerate(data.options[row]):
+            (right if place == int(data.target[row]) else wrong)[code(option.strip().lower())] += 1
+    codes = np.asarray(sorted({*right, *wrong}), np.int64)
+    return codes, np.asarray([right[value] for value in codes.tolist()], np.float32), np.asarray([wrong[value] for value in codes.tolist()], np.float32)

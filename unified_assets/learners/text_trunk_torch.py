@@ -1,0 +1,155 @@
+"""What the text tasks of a model share: word vectors of all their training texts, a sentence encoder, a matcher of two texts."""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import TaskData
+from unified_assets.learners.text_features import role
+from unified_assets.learners.text_grams import words
+from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
+from unified_assets.learners.text_tokens import AFFIXES, FAR, Tokens, code, number, tokenize
+from unified_assets.learners.text_vectors import WIDTH, fit_vectors, training_tokens, vocabulary
+
+FILTERS = 96
+AFFIX_WIDTH, NEAR_WIDTH = 16, 8
+TOKEN_WIDTH = WIDTH + 2 * AFFIX_WIDTH + 2 * NEAR_WIDTH
+SENTENCE_WIDTH = 4 * FILTERS + 2 * TOKEN_WIDTH
+MATCHES = 13
+STEM_LIMIT, OPTION_LIMIT = 40, 24
+
+
+class TextTrunk(nn.Module):
+    """`sentences`: (k, SENTENCE_WIDTH) of single texts; `matches`: (candidates, MATCHES) of stems and options."""
+
+    codes: Tensor
+    weights: Tensor
+    vectors: Tensor
+
+    def __init__(self, vocabulary_size: int) -> None:
+        super().__init__()
+        self.register_buffer("codes", torch.zeros(vocabulary_size, dtype=torch.int64))
+        self.register_buffer("weights", torch.zeros(vocabulary_size + 1))  # of a word in a mean: frequent words weigh little
+        self.register_buffer("vectors", torch.zeros(vocabulary_size + 1, WIDTH))
+        self.tuned = RowTable(vocabulary_size + 1, WIDTH)
+        self.prefix, self.suffix = RowTable(AFFIXES, AFFIX_WIDTH, spread=0.3), RowTable(AFFIXES, AFFIX_WIDTH, spread=0.3)
+        self.near = nn.Embedding(2 * FAR + 2, NEAR_WIDTH)
+        self.single, self.triple = nn.Conv1d(TOKEN_WIDTH, FILTERS, 1), nn.Conv1d(TOKEN_WIDTH, FILTERS, 3, padding=1)
+        self.cause, self.effect = nn.Linear(WIDTH, WIDTH, bias=False), nn.Linear(WIDTH, WIDTH, bias=False)
+        for side in (self.cause, self.effect):
+            nn.init.eye_(side.weight)
+        self._tokens: WeakKeyDictionary[TaskData, Tokens] = WeakKeyDictionary()
+        self._pairs: WeakKeyDictionary[TaskData, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
+
+    def fit_statistics(self, tasks: Sequence[TaskData]) -> None:
+        """Word vectors of all training texts, in order of code."""
+        names = vocabulary(tasks)
+        order = sorted(range(len(names)), key=lambda place: code(names[place]))
+        counts = np.zeros(len(names))
+        position = {name: place for place, name in enumerate(names)}
+        for data in tasks:
+            for text in training_tokens(data):
+                for word in text:
+                    if word in position:
+                        counts[position[word]] += 1
+        share = counts[order] / max(counts.sum(), 1)
+        vectors = fit_vectors(tasks, names)[order]
+        self.codes.copy_(torch.tensor([code(names[place]) for place in order], dtype=torch.int64))
+        self.weights[1:] = torch.from_numpy((1e-3 / (1e-3 + share)).astype(np.float32))
+        self.vectors[1:] = torch.from_numpy(vectors)
+        self.tuned.weight.copy_(self.vectors)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._tokens.clear()
+        self._pairs.clear()
+
+    def _load_from_state_dict(self, *arguments, **named) -> None:  # type: ignore[no-untyped-def] # noqa: ANN002, ANN003 - torch's own signature
+        super()._load_from_state_dict(*arguments, **named)
+        self._forget()
+
+    def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
+        """Tables by Adagrad, the rest by AdamW."""
+        tables = [self.tuned, self.prefix, self.suffix]
+        biases = {id(table.bias) for table in tables}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in biases]
+        return [torch.optim.AdamW(rest, lr=rate, weight_decay=0.05), TableOptimizer(tables, lr=10 * rate)]
+
+    # ------------------------------------------------------------------------------------------- sentences
+
+    def sentences(self, data: TaskData, rows: np.ndarray, *, token_dropout: float = 0.1) -> Tensor:
+        """Largest response over the sentence and between the marked spans, and the tokens of the spans."""
+        tokens = self._tokens.get(data)
+        if tokens is None:
+            tokens = self._tokens[data] = tokenize(role(data, *data.texts), self.codes.cpu().numpy())
+        device = self.vectors.device
+        longest = max(int(tokens.length[rows].max(initial=1)), 3)
+        ids, prefix, suffix, near = (torch.from_numpy(part[rows][:, :longest]).to(device) for part in (tokens.words, tokens.prefix, tokens.suffix, tokens.near))
+        if self.training:
+            ids = ids * (torch.rand(ids.shape, device=device) >= token_dropout)
+        inputs = torch.cat([self.tuned.look_up(ids), self.prefix.look_up(prefix), self.suffix.look_up(suffix), self.near(near).flatten(2)], dim=2)
+        there = torch.arange(longest, device=device) < torch.from_numpy(tokens.length[rows]).to(device)[:, None]
+        inputs = inputs * there[:, :, None]
+        channels = inputs.transpose(1, 2)
+        response = torch.cat([self.single(channels), self.triple(channels)], dim=1).relu()  # (k, 2 filters, longest)
+        spans = torch.from_numpy(tokens.spans[rows]).to(device).clamp(max=longest - 1)
+        marked = spans.flatten(1).any(dim=1)
+        place = torch.arange(longest, device=device)
+        low, high = spans.flatten(1).min(dim=1).values, spans.flatten(1).max(dim=1).values
+        between = (place >= low[:, None]) & (place <= high[:, None]) & marked[:, None]
+        whole = (response * there[:, None]).amax(dim=2)
+        middle = (response * between[:, None]).amax(dim=2)
+        index = torch.arange(len(rows), device=device)
+        ends = torch.cat([inputs[index, spans[:, 0, 1]], inputs[index, spans[:, 1, 1]]], dim=1) * marked[:, None]
+        return torch.cat([whole, middle, ends], dim=1)
+
+    # --------------------------------------------------------------------------------------------- matches
+
+    def matches(self, data: TaskData, rows: np.ndarray, counts: np.ndarray) -> Tensor:
+        """How the words of stem and option go together, as given and as cause and effect; rows with `counts` candidates each."""
+        if data not in self._pairs:
+            codes = self.codes.cpu().numpy()
+            stems, _ = number([words(text) for text in role(data, "premise", "context", "question", "text")], codes, STEM_LIMIT)
+            options, _ = number([words(option) for options in data.options or () for option in options], codes, OPTION_LIMIT)
+            self._pairs[data] = stems, options
+        stems, options = self._pairs[data]
+        device = self.vectors.device
+        starts = np.concatenate([[0], np.cumsum([len(part) for part in data.options or ()])])
+        flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
+        asked = data.texts.get("direction")
+        backwards = torch.tensor([asked is not None and asked[row] == "cause" for row in rows for _ in data.options[row]])
+        left = torch.from_numpy(np.repeat(stems[rows], counts, axis=0)).to(device)
+        right = torch.from_numpy(options[flat]).to(device)
+        one, two = self.vectors[left], self.vectors[right]
+        weight_one, weight_two = self.weights[left], self.weights[right]
+        plain = functional.normalize(one, dim=2) @ functional.normalize(two, dim=2).transpose(1, 2)
+        given = _summary(plain, weight_one, weight_two)
+        forward = self.cause(one) @ self.effect(two).transpose(1, 2)
+        backward = self.effect(one) @ self.cause(two).transpose(1, 2)
+        directed = torch.where(backwards.to(device)[:, None, None], backward, forward) / WIDTH**0.5
+        learned = _summary(directed, weight_one, weight_two)
+        means = [_mean(vectors, weights) for vectors, weights in ((one, weight_one), (two, weight_two))]
+        cosine = functional.cosine_similarity(means[0], means[1], dim=1)[:, None]
+        return torch.cat([given, learned, cosine, 2 * cosine**2, (weight_two.sum(dim=1) / OPTION_LIMIT)[:, None]], dim=1)
+
+
+def _mean(vectors: Tensor, weights: Tensor) -> Tensor:
+    return (vectors * weights[:, :, None]).sum(dim=1) / weights.sum(dim=1, keepdim=True).clamp(min=1e-6)
+
+
+def _summary(scores: Tensor, one: Tensor, two: Tensor) -> Tensor:
+    """(k, 5) of (k, words, words) scores: weighted mean, largest, each side's best match by weight, spread of the best."""
+    there = (one > 0)[:, :, None] & (two > 0)[:, None, :]
+    both = one[:, :, None] * two[:, None, :]
+    mean = (scores * both).sum(dim=(1, 2)) / both.sum(dim=(1, 2)).clamp(min=1e-6)
+    masked = scores.masked_fill(~there, -1e4)
+    best_one = masked.amax(dim=2).clamp(min=-10) * (one > 0)
+    best_two = masked.amax(dim=1).clamp(min=-10) * (two > 0)
+    first = (best_one * one).sum(dim=1) / one.sum(dim=1).clamp(min=1e-6)
+    second = (best_two * two).sum(dim=1) / two.sum(dim=1).clamp(min=1e-6)
+    peak = (masked * both.sqrt()).masked_fill(~there, -1e4).amax(dim=(1, 2)).clamp(min=-10)
+    return torch.stack([mean, peak, first, second, first * second], dim=1)
