@@ -1,7 +1,7 @@
 """A champion's weights in; what a new model can start from out: the tensors that mean the same thing in both.
 
 Only learned parameters are carried; statistics are fitted anew. Heads are found by the names of their tasks (a module that
-stands at a task's place in the blueprint moves with that task), and rows of a head by the names of their classes.
+stands at a task's place in the blueprint moves with that task) and carried only where the list of classes is the same.
 """
 
 import json
