@@ -13,7 +13,8 @@ from unified_assets.learners import image_augment_torch as augment
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.media_blueprints import role_in
-from unified_assets.learners.video_features_torch import clip_features
+from unified_assets.learners.media_cache import RowCache
+from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
 BATCH = 128
 FEATURES = {"object": features.object_features, "glyph": features.glyph_features, "page": features.page_features}
@@ -51,6 +52,7 @@ class ImageLearner(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
+        self._cache = RowCache()
         self.norm_keys = {name: parts.task_key(name) for name in self.tasks}
         self.keys = {name: parts.head_key(name, task["classes"]) for name, task in self.tasks.items()}
         clips = [name for name, task in self.tasks.items() if task["recipe"] == "clip"]
@@ -59,7 +61,7 @@ class ImageLearner(nn.Module):
         pooled = {name: widths[-1] * (1 if task["recipe"] in {"object", "glyph"} else 2) for name, task in self.tasks.items()}
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled[name], len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
-        self.to(memory_format=torch.channels_last)
+        nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @property
     def _device(self) -> torch.device:
@@ -72,10 +74,14 @@ class ImageLearner(nn.Module):
         role = role_in(data, task["role"], ("pixels", "size"))
         return augment.to_float(self._gather(data, role, "pixels", rows))
 
-    def _clip(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    def _clip(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         role = role_in(data, task["role"], ("pixels", "crops"))
-        frames, crops, spots = (self._gather(data, role, name, rows) for name in ("pixels", "crops", "spots"))
-        return frames, crops, spots
+        frames, crops = (self._gather(data, role, name, rows) for name in ("pixels", "crops"))
+        return frames, crops
+
+    def _clip_fixed(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        role = role_in(data, task["role"], ("pixels", "crops"))
+        return cached_clip_features(self._cache, data, role, rows, self._device)
 
     # ------------------------------------------------------------------------------------ both branches
 
@@ -121,7 +127,7 @@ class ImageLearner(nn.Module):
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
         task = self.tasks[data.info.task]
         if task["recipe"] == "clip":
-            return clip_features(*self._clip(data, rows, task))
+            return self._clip_fixed(data, rows, task)
         pictures = augment.plain(self._pictures(data, rows, task), task["side"])
         return FEATURES[task["recipe"]](pictures, features.orientation_maps(features.grey(pictures)))
 
@@ -151,13 +157,13 @@ class ImageLearner(nn.Module):
 
     def _clip_loss(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], target: Tensor) -> Tensor:
         """One random frame of each clip for the network; all frames for the wide branch."""
-        frames, crops, spots = self._clip(data, rows, task)
+        frames, crops = self._clip(data, rows, task)
         with torch.no_grad():
             chosen = torch.randint(0, frames.shape[1], (len(rows),), device=frames.device)
             index = torch.arange(len(rows), device=frames.device)
             frame = augment.jittered(augment.to_float(frames[index, chosen]), 64, task["strength"])
             crop = augment.jittered(augment.to_float(crops[index, chosen]), 48, task["strength"])
-            fixed = clip_features(frames, crops, spots)
+            fixed = self._clip_fixed(data, rows, task)
         return parts.branch_loss(self._frame_logits(task, frame, crop), self.wide[self.keys[task["task"]]](fixed), target)
 
     def pair_loss(self, _pairs: TaskData, _rows: np.ndarray) -> None:
@@ -180,8 +186,8 @@ class ImageLearner(nn.Module):
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
 
     def _clip_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        frames, crops, spots = self._clip(data, rows, task)
-        wide = self.wide[self.keys[task["task"]]](clip_features(frames, crops, spots))
+        frames, crops = self._clip(data, rows, task)
+        wide = self.wide[self.keys[task["task"]]](self._clip_fixed(data, rows, task))
         count = frames.shape[1]
         deep = self._frame_logits(task, augment.to_float(frames.flatten(0, 1)), augment.to_float(crops.flatten(0, 1)))
         return (deep.view(len(rows), count, -1).mean(dim=1) + wide).log_softmax(dim=1)

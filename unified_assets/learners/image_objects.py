@@ -12,6 +12,7 @@ MOST = 24  # things kept, the largest first
 FIELDS = 9  # panel, colour, shape, relative area, x, y in the panel, panel's things touching: left/right, top, bottom
 PANELS = 4
 LONGEST = 480
+FLAT_COLOURS, FLAT_SHARE = 8, 0.8
 LIGHT, GREY = 6, 7  # palette numbers after COLOURS
 
 
@@ -19,22 +20,30 @@ def things(pixels: np.ndarray) -> np.ndarray:
     """(MOST, FIELDS) float32; the first column is -1 where there is none."""
     from scipy import ndimage
 
+    out = np.zeros((MOST, FIELDS), np.float32)
+    out[:, 0] = -1
     bounded = _bounded(pixels)
+    if not _is_drawn(bounded):
+        return out
     palette, panels = _palette(bounded), _panels(bounded)
     found = []
     for colour in range(len(COLOURS)):
         labels, count = ndimage.label(palette == colour)
-        if count > 400:  # a photograph, not a drawing
-            continue
+        areas = np.bincount(labels.ravel(), minlength=count + 1)
         for number, place in enumerate(ndimage.find_objects(labels), start=1):
-            area = int((labels[place] == number).sum())
+            area = int(areas[number])
             if area >= 20 and area <= palette.size // 8:
                 found.append((area, _describe(place, area, colour, panels)))
-    out = np.zeros((MOST, FIELDS), np.float32)
-    out[:, 0] = -1
     for row, (_, values) in enumerate(sorted(found, key=lambda entry: (-entry[0], entry[1]))[:MOST]):
         out[row] = values
     return out
+
+
+def _is_drawn(pixels: np.ndarray) -> bool:
+    """Whether a few flat colours make most of the picture; a photograph has none."""
+    flat = pixels[::2, ::2].astype(np.int32) // 16 @ np.asarray([256, 16, 1])
+    counts = np.sort(np.bincount(flat.ravel(), minlength=1))[::-1]
+    return int(counts[:FLAT_COLOURS].sum()) > FLAT_SHARE * flat.size
 
 
 def _bounded(pixels: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_learner_torch import SoundTrunk
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
 from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in
+from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
 from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
@@ -35,6 +36,7 @@ class AlignLearner(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.tasks: dict[str, Mapping[str, Any]] = {task["task"]: task for task in blueprint["tasks"]}
+        self._cache, self._texts = RowCache(), dict[int, tuple[Any, np.ndarray]]()
         self.norm_keys = {name: parts.task_key(name) for name in self.tasks}
         self.keys = {name: parts.head_key(name, task["classes"]) for name, task in self.tasks.items()}
         widths, space = blueprint["widths"], blueprint["space"]
@@ -50,7 +52,7 @@ class AlignLearner(nn.Module):
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_fixed_inputs(task), len(task["classes"])) for name, task in self.tasks.items()})
         grounded = [name for name, task in self.tasks.items() if _grounded(task)]
         self.reason = nn.ModuleDict({self.keys[name]: _reasoner(len(self.tasks[name]["classes"])) for name in grounded})
-        self.to(memory_format=torch.channels_last)
+        nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @staticmethod
     def _head_inputs(task: Mapping[str, Any], towers: Mapping[str, Any], space: int) -> int:
@@ -92,8 +94,13 @@ class AlignLearner(nn.Module):
 
     def _grounding(self, data: TaskData, task: Mapping[str, Any], rows: np.ndarray) -> Tensor:
         role = role_in(data, task["inputs"][0][0], ("things",))
-        values = grounding(text_of(data, task["texts"], rows), data.gather(role, "things", rows))
-        return torch.from_numpy(values).to(self.temperature.device)
+        texts = data.texts[task["texts"][0]]
+        key = self._texts.setdefault(id(texts), (texts, np.empty(0)))[1]  # one cache for the sentences of one task
+
+        def compute(missing: np.ndarray) -> np.ndarray:
+            return grounding(text_of(data, task["texts"], rows[missing]), data.gather(role, "things", rows[missing]))
+
+        return torch.from_numpy(np.stack(self._cache.get(key, rows, compute))).to(self.temperature.device)
 
     # ------------------------------------------------------------------------------------ Learner
 

@@ -73,7 +73,7 @@ def frames_encoder() -> Encoder:
 def scene_encoder() -> Encoder:
     """pixels: (72, 72, 3); size; things: (24, 9) plain coloured things and where they lie."""
     arrays = {"pixels": ("uint8", (SCENE_SIDE, SCENE_SIDE, 3)), "size": ("int32", (2,)), "things": ("float32", (MOST, FIELDS))}
-    return Encoder(name="scene", version="1", view="image", arrays=arrays, encode=partial(_scene, side=SCENE_SIDE))
+    return Encoder(name="scene", version="2", view="image", arrays=arrays, encode=partial(_scene, side=SCENE_SIDE))
 
 
 def clip_encoder() -> Encoder:

@@ -15,7 +15,8 @@ from unified_assets.learners import audio_augment_torch, image_augment_torch
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners.audio_learner_torch import TIME_BINS, WIDE, SoundTrunk, sound_features
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
-from unified_assets.learners.video_features_torch import clip_features
+from unified_assets.learners.media_cache import RowCache
+from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
 BUCKETS = 1 << 13
 TEXT_WIDTH = 96
@@ -51,14 +52,15 @@ class ClipTower(nn.Module):
 
     def __init__(self, trunk: Trunk, sounds: SoundTrunk, width: int) -> None:
         super().__init__()
+        self._cache = RowCache()
         self.trunk, self.sounds, self.width = trunk, sounds, 2 * width + width * TIME_BINS
 
     def forward(self, data: TaskData, role: str, rows: np.ndarray, look: Mapping[str, Any], key: str) -> tuple[Tensor, Tensor]:
         """In training two random frames of each clip, else all."""
         device = self.trunk.stem.weight.device
-        frames, crops, spots, mel, seconds, heard = (gather(data, role, name, rows, device) for name in ("pixels", "crops", "spots", "mel", "seconds", "heard"))
+        frames, crops, mel, seconds, heard = (gather(data, role, name, rows, device) for name in ("pixels", "crops", "mel", "seconds", "heard"))
         with torch.no_grad():
-            fixed = torch.cat([clip_features(frames, crops, spots), sound_features(mel, seconds) * heard, heard], dim=1)
+            fixed = torch.cat([cached_clip_features(self._cache, data, role, rows, device), sound_features(mel, seconds) * heard, heard], dim=1)
         chosen = torch.randint(0, frames.shape[1], (2,)).tolist() if self.training else range(frames.shape[1])
         pooled = [self._frames(frames, chosen, 64, look, key), self._frames(crops, chosen, 48, look, key + CLOSE_UP)]
         mel = audio_augment_torch.varied(mel) if self.training else mel

@@ -1,10 +1,13 @@
 """Clips in; fixed features of the whole clip out: light, motion, edges of frames and of what stands out in them."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unified_assets.core.contracts import TaskData
 from unified_assets.learners.image_features_torch import grey, hog, orientation_maps
+from unified_assets.learners.media_cache import RowCache
 
 
 def clip_features(frames: Tensor, crops: Tensor, spots: Tensor) -> Tensor:
@@ -26,6 +29,18 @@ def clip_features(frames: Tensor, crops: Tensor, spots: Tensor) -> Tensor:
         *_mean_and_spread(spots[:, 1:] - spots[:, :-1]),
     ]
     return torch.cat(values, dim=1)
+
+
+def cached_clip_features(cache: RowCache, data: TaskData, role: str, rows: np.ndarray, device: torch.device) -> Tensor:
+    """`clip_features` of rows of a role, each computed once: clips are not varied for the wide branch."""
+    encoder, index = data.media[role]
+
+    @torch.no_grad()
+    def compute(missing: np.ndarray) -> list[Tensor]:
+        arrays = (torch.from_numpy(np.array(data.gather(role, name, rows[missing]))) for name in ("pixels", "crops", "spots"))
+        return list(clip_features(*arrays))
+
+    return torch.stack(cache.get(data.arrays[encoder]["pixels"], index[rows], compute)).to(device)
 
 
 def _luma(pixels: Tensor) -> Tensor:

@@ -1,0 +1,194 @@
+"""The three media models: they learn, they give back what they were, they take peers' answers."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from unified_assets.core.contracts import TaskData, TaskInfo
+from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedVideo, Page
+from unified_assets.models.audio_service import MODEL as AUDIO
+from unified_assets.models.multimodal_service import MODEL as MULTIMODAL
+from unified_assets.models.vision_service import MODEL as VISION
+
+RATE = 8000
+
+
+def picture(kind: int, seed: int) -> DecodedImage:
+    """Stripes that stand or lie, on noise."""
+    noise = np.random.default_rng(seed).integers(0, 60, (60, 60, 3))
+    stripes = (np.arange(60) // 6 % 2 * 150)[:, None]
+    pixels = (noise + (stripes if kind else stripes.T)[..., None]).astype(np.uint8)
+    return DecodedImage(pixels=pixels, original_width=60, original_height=60)
+
+
+def sound(kind: int, seed: int) -> DecodedAudio:
+    """A rising or a falling tone, in noise."""
+    generator = np.random.default_rng(seed)
+    pitch = np.linspace(500, 2500, RATE // 2)
+    tone = np.sin(2 * np.pi * np.cumsum(pitch if kind else pitch[::-1]) / RATE)
+    samples = (0.3 * tone + 0.02 * generator.standard_normal(RATE // 2)).astype(np.float32)
+    return DecodedAudio(samples=samples[:, None], sample_rate_hz=RATE)
+
+
+def clip(kind: int, seed: int) -> DecodedVideo:
+    frames = np.stack([np.roll(picture(kind, seed).pixels, step, axis=1) for step in range(5)])
+    return DecodedVideo(frames=frames, times_s=np.arange(5.0), fps=1.0, duration_s=5.0, sound=sound(kind, seed) if seed % 2 else None)
+
+
+def page(kind: int, seed: int) -> DecodedDocument:
+    return DecodedDocument(pages=(Page(image=picture(kind, seed).pixels, text=""),))
+
+
+MAKERS = {"image": picture, "audio": sound, "video": clip, "page": page}
+
+
+def task_of(spec, role: str, count: int = 64, **more) -> TaskData:
+    encoder = spec.encoders[role]
+    encoded = [encoder.encode(MAKERS[role](index % 2, index), None) for index in range(count)]
+    arrays = {name: np.stack([values[name] for values in encoded]).astype(dtype) for name, (dtype, _) in encoder.arrays.items()}
+    info = TaskInfo(task=f"{role} task", subject=role, kind="classification", roles=(role,), classes=("one", "two"), metric="accuracy")
+    return TaskData(
+        info=replace(info, **more),
+        example_ids=tuple(f"e{index:03d}" for index in range(count)),
+        texts={},
+        media={role: (encoder.name, np.arange(count))},
+        arrays={encoder.name: arrays},
+        target=np.arange(count) % 2,
+        split=np.asarray(["train"] * (count - 20) + ["test"] * 20),
+    )
+
+
+def train(spec, tasks, steps: int, pairs=None, seed: int = 0):
+    torch.manual_seed(seed)
+    learner = spec.build(json.loads(json.dumps(spec.blueprint(tasks, pairs))))
+    learner.fit_statistics(tasks, pairs)
+    optimizers = learner.optimizers(2e-3)
+    generator = np.random.default_rng(seed)
+    for step in range(steps):
+        data = tasks[step % len(tasks)]
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        learner.loss(data, generator.choice(data.rows("train"), 16, replace=False)).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    return learner
+
+
+def accuracy(learner, data: TaskData) -> float:
+    rows = data.rows("test")
+    answers = learner.predict(data, rows).answers
+    return float(np.mean([data.info.classes[index] == answer for index, answer in zip(data.target[rows], answers, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("spec", "role"),
+    [(VISION, "image"), (VISION, "page"), (VISION, "video"), (AUDIO, "audio"), (MULTIMODAL, "image"), (MULTIMODAL, "audio"), (MULTIMODAL, "video")],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_model_learns_what_a_role_shows(spec, role):
+    data = task_of(spec, role, 52)
+    assert accuracy(train(spec, [data], 12 if role == "video" else 24), data) >= 0.9
+
+
+@pytest.mark.parametrize(("spec", "role"), [(VISION, "image"), (AUDIO, "audio"), (MULTIMODAL, "video")], ids=lambda value: getattr(value, "name", value))
+def test_blueprint_and_weights_give_back_the_same_answers(spec, role):
+    data = task_of(spec, role, 40)
+    learner = train(spec, [data], 4)
+    copy = spec.build(json.loads(json.dumps(learner.blueprint)))
+    copy.load_state_dict(learner.state_dict())
+    rows = data.rows("test")
+    assert np.array_equal(learner.predict(data, rows).log_probs, copy.predict(data, rows).log_probs)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    data = task_of(VISION, "image", 40)
+    first, second = (train(VISION, [data], 3).state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("spec", "role"), [(VISION, "image"), (AUDIO, "audio"), (MULTIMODAL, "audio")], ids=lambda value: getattr(value, "name", value))
+def test_a_model_learns_from_its_peers_answers_on_pairs(spec, role):
+    data = task_of(spec, role)
+    unlabelled = replace(data, target=None)
+    soft = np.eye(2, dtype=np.float32)[np.asarray(data.target)] * 0.9 + 0.05
+    torch.manual_seed(0)
+    learner = spec.build(spec.blueprint([data], None))
+    learner.fit_statistics([data], None)
+    (optimizer,) = learner.optimizers(2e-3)
+    for step in range(24):
+        rows = data.rows("train")[step % 3 :: 3]
+        optimizer.zero_grad()
+        learner.loss(unlabelled, rows, soft[rows]).backward()
+        optimizer.step()
+    assert accuracy(learner, data) >= 0.9
+
+
+def pairs_of_pictures_and_sounds(count: int = 48) -> TaskData:
+    pictures, sounds = task_of(MULTIMODAL, "image", count), task_of(MULTIMODAL, "audio", count)
+    index = np.arange(count)
+    media = {**pictures.media, "audio": ("audio_mel", np.where(index % 8 == 7, -1, index))}
+    return replace(pictures, media=media, arrays={**pictures.arrays, **sounds.arrays}, target=None)
+
+
+def test_what_occurs_together_comes_together():
+    pairs, data = pairs_of_pictures_and_sounds(), task_of(MULTIMODAL, "image", 40)
+    torch.manual_seed(0)
+    learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], pairs))
+    (optimizer,) = learner.optimizers(2e-3)
+    losses = []
+    for _ in range(25):
+        learner.train()
+        optimizer.zero_grad()
+        loss = learner.pair_loss(pairs, np.arange(24))
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:3])
+
+
+def test_pairs_of_one_kind_alone_have_no_contrast():
+    data = task_of(MULTIMODAL, "image", 16)
+    learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], None))
+    assert learner.pair_loss(replace(data, target=None), np.arange(16)) is None
+
+
+def test_other_classes_make_another_head():
+    data = task_of(VISION, "image", 24)
+    renamed = replace(data, info=replace(data.info, classes=("one", "three")))
+    first, second = (VISION.build(VISION.blueprint([each], None)).state_dict() for each in (data, renamed))
+    shared = {name for name in first if name in second}
+    assert not [name for name in shared if name.startswith(("heads.", "wide."))]
+    assert [name for name in shared if name.startswith("trunk.")]
+
+
+def test_digits_are_not_mirrored_and_things_are():
+    data = task_of(VISION, "image", 24)
+    digits = replace(data, info=replace(data.info, classes=("6", "9")))
+    flips = [VISION.blueprint([each], None)["tasks"][0]["strength"]["flip"] for each in (data, digits)]
+    assert flips == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("spec", "role"), [(VISION, "image"), (VISION, "page"), (VISION, "video"), (AUDIO, "audio"), (MULTIMODAL, "video")])
+def test_the_reference_beats_the_majority_where_there_is_something_to_see(spec, role):
+    score = spec.baseline(task_of(spec, role))
+    assert score.majority == 0.5
+    assert score.baseline is not None
+    assert score.baseline >= 0.9
+    assert len(score.predictions) == 20
+
+
+def test_a_reference_with_one_class_to_learn_from_is_the_constant():
+    data = task_of(AUDIO, "audio", 40)
+    score = AUDIO.baseline(replace(data, target=np.where(data.split == "train", 0, data.target)))
+    assert (score.method, score.baseline) == ("constant", 0.5)
+
+
+def test_decode_workers_do_not_load_torch():
+    names = ", ".join(f"unified_assets.models.{name}_service" for name in ("vision", "audio", "multimodal"))
+    code = f"import sys, {names}; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
