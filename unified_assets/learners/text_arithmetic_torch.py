@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
-from unified_assets.learners.symbolic_arithmetic import MOST_DIGITS, Number, Step, Work, parse, solve_exactly, work, written
+from unified_assets.learners.symbolic_arithmetic import MOST_DIGITS, Number, Step, Work, exact, parse, solve_exactly, work, written
 from unified_assets.learners.symbolic_equations import parse_number
 
 BLANK = 10
@@ -43,6 +43,20 @@ def lessons(text: str, target: str) -> tuple[Lesson, ...]:
     return tuple(steps) if abs(float(found.fraction()) - answer) <= 1e-4 * max(1.0, abs(answer)) else ()
 
 
+def practice(found: list[Lesson]) -> list[Lesson]:
+    """As many steps again, of operands that did not stand together, worked out exactly; none where the data's answers are no arithmetic."""
+    if any(exact(step) != value for step, value in found):
+        return []
+    out: list[Lesson] = []
+    for operation in range(3):
+        steps = [step for step, _ in found if step.operation == operation]
+        order = torch.randperm(len(steps)).tolist()
+        for step, other in zip(steps, (steps[place] for place in order), strict=True):
+            mixed = Step(operation, step.first, other.second)
+            out.append((mixed, exact(mixed)))
+    return out
+
+
 class ArithmeticHead(nn.Module):
     """`forward`: aligned digits → logits of result digits (steps, places, 10) and of a minus sign (steps,)."""
 
@@ -65,7 +79,7 @@ class ArithmeticHead(nn.Module):
 
     def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
         """One Adam."""
-        return [torch.optim.AdamW(self.parameters(), lr=2 * rate, weight_decay=0.001)]
+        return [torch.optim.AdamW(self.parameters(), lr=5 * rate, weight_decay=0.001)]
 
     def _run(self, steps: list[Step]) -> tuple[Tensor, Tensor]:
         width = max(max(len(str(step.first)), len(str(step.second))) for step in steps) + 1
@@ -92,6 +106,7 @@ class ArithmeticHead(nn.Module):
             found = [found[place] for place in torch.randperm(len(found))[:TRAINING_STEPS].tolist()]
         if not found:
             return self.result.weight.sum() * 0.0
+        found += practice(found)
         digits, minus = self._run([step for step, _ in found])
         wanted = np.zeros(digits.shape[:2], np.int64)
         for place, (_, value) in enumerate(found):

@@ -16,8 +16,8 @@ from unified_assets.learners.text_features import features
 from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
 from unified_assets.learners.text_memory import REMEMBERED, remembered
 from unified_assets.learners.text_plan import bucket_limit, feature_rows
-from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_start import choice_start, linear_start
+from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
 from unified_assets.learners.text_trunk_torch import MATCHES, SENTENCE_WIDTH, TextTrunk
 

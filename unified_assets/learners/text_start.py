@@ -18,7 +18,9 @@ UNSEEN = -8.0  # bias of a class without examples
 FEW_CLASSES = 3
 
 
-def linear_start(weighed: WeighedRows, dense: np.ndarray, target: np.ndarray, rows: np.ndarray, sizes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_start(
+    weighed: WeighedRows, dense: np.ndarray, target: np.ndarray, rows: np.ndarray, sizes: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(bucket weights (buckets, classes), dense weights (classes, width), bias (classes,)); `dense` is standardised, sizes = (buckets, classes)."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression

@@ -81,10 +81,10 @@ def _marked(text: str) -> tuple[list[str], list[tuple[int, int]] | None]:
     spans: dict[str, tuple[int, int]] = {}
     for piece in MARKER.split(text[:8000]):
         if piece in {"<e1>", "<e2>"}:
-            opened[piece[2]] = len(parts)
+            opened[piece[-2]] = len(parts)
         elif piece in {"</e1>", "</e2>"}:
-            first = opened.get(piece[2], len(parts))
-            spans[piece[2]] = (min(first, LONGEST - 1), min(max(len(parts) - 1, first), LONGEST - 1))
+            first = opened.get(piece[-2], len(parts))
+            spans[piece[-2]] = (min(first, LONGEST - 1), min(max(len(parts) - 1, first), LONGEST - 1))
         else:
             parts += words(piece)
     return parts, [spans["1"], spans["2"]] if len(spans) == 2 else None
