@@ -23,7 +23,7 @@ def parse_table(text: str) -> np.ndarray | None:
     if len(rows) < 8 or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
         return None
     table = np.asarray(rows, np.float64)
-    return table if np.isfinite(table).all() else None
+    return table if bool(np.isfinite(table).all()) else None
 
 
 def direction(text: str) -> np.ndarray:
@@ -39,7 +39,8 @@ def direction(text: str) -> np.ndarray:
     if x.std() < 1e-12 or y.std() < 1e-12:
         return np.zeros(WIDTH, np.float32)
     forward, backward = _one_way(x, y), _one_way(y, x)
-    return np.clip(np.asarray(forward) - np.asarray(backward), -10, 10).astype(np.float32)
+    difference: np.ndarray = np.clip(np.asarray(forward) - np.asarray(backward), -10, 10).astype(np.float32)
+    return difference
 
 
 def _one_way(x: np.ndarray, y: np.ndarray) -> list[float]:

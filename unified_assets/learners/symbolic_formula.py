@@ -49,7 +49,7 @@ def _tokens(text: str) -> list[str] | None:
     return parts or None
 
 
-def _postfix(parts: list[str], variables: dict[str, int]) -> list[tuple[str, int]] | None:
+def _postfix(parts: list[str], variables: dict[str, int]) -> list[tuple[str, int]] | None:  # noqa: C901 - the shunting yard is one loop
     steps: list[tuple[str, int]] = []
     stack: list[str] = []
     operand = True  # whether an operand (or a negation) may come next

@@ -116,7 +116,7 @@ class ArithmeticHead(nn.Module):
         loss = functional.cross_entropy(digits.flatten(0, 1), torch.from_numpy(wanted).to(digits.device).flatten())
         return loss + 0.3 * functional.binary_cross_entropy_with_logits(minus, signs)
 
-    def predict(self, data: TaskData, rows: np.ndarray, trunk: nn.Module) -> Prediction:
+    def predict(self, data: TaskData, rows: np.ndarray, trunk: nn.Module) -> Prediction:  # noqa: ARG002 - as all heads
         """Answers of these rows; all expressions advance together, one step of each a call."""
         texts = data.texts["expression"]
         trees = [parse(texts[row]) for row in rows]

@@ -4,60 +4,13 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 OPERATORS = frozenset(
-    [
-        "no",
-        "not",
-        "n't",
-        "never",
-        "none",
-        "nobody",
-        "nothing",
-        "neither",
-        "nor",
-        "few",
-        "little",
-        "less",
-        "fewer",
-        "least",
-        "most",
-        "many",
-        "all",
-        "every",
-        "each",
-        "any",
-        "some",
-        "several",
-        "both",
-        "if",
-        "unless",
-        "without",
-        "before",
-        "after",
-        "than",
-        "only",
-        "at",
-        "exactly",
-        "either",
-        "refused",
-        "failed",
-        "doubt",
-        "deny",
-        "hardly",
-        "rarely",
-        "seldom",
-        "barely",
-        "whoever",
-        "anyone",
-        "everyone",
-        "someone",
-        "two",
-        "three",
-        "four",
-        "five",
-        "ten",
-        "more",
-    ]
-)
+    {
+        "no", "not", "n't", "never", "none", "nobody", "nothing", "neither", "nor", "few", "little", "less", "fewer", "least", "most", "many",
+        "all", "every", "each", "any", "some", "several", "both", "if", "unless", "without", "before", "after", "than", "only", "at", "exactly",
+        "either", "refused", "failed", "doubt", "deny", "hardly", "rarely", "seldom", "barely", "whoever", "anyone", "everyone", "someone", "two",
+        "three", "four", "five", "ten", "more",
+    }
+)  # fmt: skip
 MOST_WORDS = 80
 
 

@@ -218,8 +218,9 @@ def word_problem(data: TaskData) -> Features:
         final = [part for part in parts[begin:] if not part[0].isdigit()]
         asked_grams = list(word_grams(final))
         body = sorted({part for part in parts[:begin] if part not in STOP and not part[0].isdigit()})
+        problem = _Problem(numbers=numbers, parts=parts, asked=asked_grams, body=body, begin=begin)
         for equation in candidates:
-            builder.add(*_equation_features(equation, numbers, parts, asked_grams, body, begin))
+            builder.add(*_equation_features(equation, problem))
             dense.append(_equation_numbers(equation, numbers))
             values.append(equation.value)
         starts.append(starts[-1] + len(candidates))
@@ -231,14 +232,19 @@ def _last_sentence(parts: Sequence[str]) -> int:
     return stops[-1] + 1 if stops else 0
 
 
-def _equation_features(
-    equation: symbolic_equations.Equation,
-    numbers: Sequence[symbolic_equations.Quantity],
-    parts: Sequence[str],
-    asked: Sequence[str],
-    body: Sequence[str],
-    begin: int,
-) -> tuple[list[str], list[str], list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class _Problem:
+    """A word problem taken apart; what is asked stands from token `begin` on."""
+
+    numbers: Sequence[symbolic_equations.Quantity]
+    parts: Sequence[str]
+    asked: Sequence[str]
+    body: Sequence[str]
+    begin: int
+
+
+def _equation_features(equation: symbolic_equations.Equation, problem: _Problem) -> tuple[list[str], list[str], list[str]]:
+    numbers, parts, asked, begin = problem.numbers, problem.parts, problem.asked, problem.begin
     shape = equation.shape
     order = "".join(str(place) for place in equation.arguments)
     form = [shape, f"{shape} {order}", f"{shape} {order} of {len(numbers)}"]
@@ -260,7 +266,7 @@ def _equation_features(
         near = [part for part in parts[max(spot - 4, 0) : spot + 5] if part in final and part not in STOP]
         places.append(f"{shape} unused asked{min(len(near), 3)}")
     form.append(f"{shape} leaves{len(left)}")
-    return form, [f"{shape}|{gram}" for gram in asked] + [f"{shape}||{part}" for part in (body[:30] if len(numbers) <= 3 else ())], places
+    return form, [f"{shape}|{gram}" for gram in asked] + [f"{shape}||{part}" for part in (problem.body[:30] if len(numbers) <= 3 else ())], places
 
 
 def _equation_numbers(equation: symbolic_equations.Equation, numbers: Sequence[symbolic_equations.Quantity]) -> np.ndarray:

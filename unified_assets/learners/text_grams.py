@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def word_grams(tokens: Sequence[str], prefix: str = "") -> Iterator[str]:
     """Single words and pairs of neighbours."""
     for token in tokens:
         yield prefix + token
-    for left, right in zip(tokens, tokens[1:], strict=False):
+    for left, right in pairwise(tokens):
         yield f"{prefix}{left} {right}"
 
 

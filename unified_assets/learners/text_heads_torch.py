@@ -53,11 +53,11 @@ class NgramHead(nn.Module):
         self.register_buffer("point", torch.zeros(1))  # 1: whole answers are written "5.0" in this data
         self.wide = RowTable(buckets + 1, self.outputs)
         self.small = bool(entry.get("small"))
-        self.width = 0 if self.by_candidate or self.small else (96 if self.outputs > 20 else 32)
+        self.encoded = entry.get("encoder") == "sentence"
+        self.width = 0 if self.by_candidate or self.small or self.encoded else (96 if self.outputs > 20 else 32)
         if self.width:
             self.bag = RowTable(buckets + 1, self.width, spread=1 / math.sqrt(self.width))
             self.deep = nn.Sequential(nn.LayerNorm(self.width), nn.ReLU(), nn.Dropout(0.4), nn.Linear(self.width, self.outputs))
-        self.encoded = entry.get("encoder") == "sentence"
         if self.encoded:
             self.sentence = nn.Sequential(nn.Dropout(0.5), nn.Linear(SENTENCE_WIDTH, self.outputs))
         self.matched = self.info.kind == "choice"
@@ -121,7 +121,8 @@ class NgramHead(nn.Module):
             self.dense_wide.weight.copy_(torch.from_numpy(side))
 
     def _standardised(self, dense: np.ndarray) -> np.ndarray:
-        return np.clip((dense - self.mean.cpu().numpy()) / self.scale.cpu().numpy(), -5, 5)
+        clipped: np.ndarray = np.clip((dense - self.mean.cpu().numpy()) / self.scale.cpu().numpy(), -5, 5)
+        return clipped
 
     def _weigh(self, data: TaskData) -> WeighedRows:
         if data not in self._weighed:
@@ -146,11 +147,13 @@ class NgramHead(nn.Module):
 
     def _wide_rate(self) -> float:
         """A branch that starts from a solution moves little, and hardly at all where there are few rows."""
-        return WIDE_RATE if self.by_candidate else SMALL_RATE if self.small else STARTED_RATE
+        if self.info.kind == "generation":
+            return WIDE_RATE
+        return SMALL_RATE if self.small else WIDE_RATE if self.by_candidate else STARTED_RATE
 
     # ---------------------------------------------------------------------------------------------- logits
 
-    def _branches(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
+    def _branches(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """(wide, deep): (feature rows, outputs) logits of each branch, to be added."""
         found = features(data, self.method)
         ids, values, offsets = (torch.from_numpy(part).to(self.mean.device) for part in self._weigh(data).take(rows))
@@ -167,14 +170,14 @@ class NgramHead(nn.Module):
     def _scores(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
         """(wide, deep): (rows, classes or most candidates) logits; places without a candidate are impossible."""
         if not self.by_candidate:
-            wide, deep = self._branches(data, rows, trunk)
+            wide, deep = self._branches(data, rows)
             return wide, deep + self.sentence(trunk.sentences(data, rows)) if self.encoded else deep
         starts = features(data, self.method).starts
         counts = starts[rows + 1] - starts[rows]
         width = max(int(counts.max(initial=0)), 1)
         flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
         place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.mean.device)
-        wide, deep = self._branches(data, flat, trunk) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
+        wide, deep = self._branches(data, flat) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
         if self.matched and len(flat):
             deep = deep + self.match(torch.cat([trunk.matches(data, rows, counts), self._memory(data, rows)], dim=1))
         padded = []

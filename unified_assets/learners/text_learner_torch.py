@@ -28,7 +28,8 @@ class TextLearner(nn.Module):
 
     def head(self, data: TaskData) -> Any:
         """The head that answers this task."""
-        return self.heads[self.places[data.info.task]]
+        heads: Any = self.heads  # a ModuleList types its members as bare modules
+        return heads[self.places[data.info.task]]
 
     def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:  # noqa: ARG002 - the contract's signature
         """Fill every head's buffers from its train side."""
@@ -38,7 +39,8 @@ class TextLearner(nn.Module):
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """The optimizers of all heads."""
-        return [*self.trunk.optimizers(learning_rate), *(optimizer for head in self.heads for optimizer in head.optimizers(learning_rate))]
+        heads: Any = self.heads
+        return [*self.trunk.optimizers(learning_rate), *(optimizer for head in heads for optimizer in head.optimizers(learning_rate))]
 
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None = None) -> Tensor:
         """Scalar loss of these rows of a task."""

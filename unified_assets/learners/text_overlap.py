@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,67 +13,12 @@ from unified_assets.learners.text_grams import char_grams, words
 NEGATIONS = frozenset({"not", "no", "never", "n't", "none", "nobody", "nothing", "neither", "nor", "without", "cannot"})
 PRONOUNS = frozenset({"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "i", "we", "you"})
 STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "for",
-        "and",
-        "or",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "will",
-        "would",
-        "that",
-        "this",
-        "it",
-        "he",
-        "she",
-        "they",
-        "i",
-        "you",
-        "we",
-        "his",
-        "her",
-        "their",
-        "its",
-        "as",
-        "by",
-        "with",
-        "from",
-        "not",
-        "no",
-        "so",
-        "but",
-        "if",
-        "then",
-        "than",
-        "there",
-        ".",
-        ",",
-        "!",
-        "?",
-        "'",
-        '"',
-        ";",
-        ":",
-    ]
-)
+    {
+        "a", "an", "the", "of", "to", "in", "on", "at", "for", "and", "or", "is", "are", "was", "were", "be", "been", "has", "have", "had", "do",
+        "does", "did", "will", "would", "that", "this", "it", "he", "she", "they", "i", "you", "we", "his", "her", "their", "its", "as", "by",
+        "with", "from", "not", "no", "so", "but", "if", "then", "than", "there", ".", ",", "!", "?", "'", '"', ";", ":",
+    }
+)  # fmt: skip
 NAMES = (
     "shared_words", "shared_of_second", "shared_of_first", "char_cosine", "shared_content", "content_of_second", "stem_shared",
     "negation_first", "negation_second", "negation_differs", "pronouns_second", "length_first", "length_second", "length_ratio",
@@ -90,7 +36,7 @@ def overlap(first: str, second: str) -> np.ndarray:
     stems_one, stems_two = {word[:5] for word in content_one}, {word[:5] for word in content_two}
     negated_one, negated_two = bool(one & NEGATIONS), bool(two & NEGATIONS)
     numbers_two = set(NUMBER.findall(second[:2000]))
-    bigrams_one, bigrams_two = set(zip(left, left[1:], strict=False)), set(zip(right, right[1:], strict=False))
+    bigrams_one, bigrams_two = set(pairwise(left)), set(pairwise(right))
     capitals = set(re.findall(r"\b[A-Z]\w+", second[:2000]))
     values = (
         share(len(shared), len(one | two)),

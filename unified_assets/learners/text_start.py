@@ -40,7 +40,8 @@ def linear_start(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit cut at its iteration bound is still a start
         model.fit(matrix, target[rows])
-    weights, offset = np.asarray(model.coef_, np.float32), np.asarray(model.intercept_, np.float32)
+    weights: np.ndarray = np.asarray(model.coef_, np.float32)
+    offset: np.ndarray = np.asarray(model.intercept_, np.float32)
     if len(weights) == 1:
         weights, offset = np.concatenate([-weights, weights]) / 2, np.concatenate([-offset, offset]) / 2
     scale = 1.0 if few else MARGIN_SCALE

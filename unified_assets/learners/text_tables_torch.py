@@ -57,11 +57,11 @@ class RowTable(nn.Module):
                 continue
             squares = self.squares[used] + active.grad.square().mean(dim=1)
             self.squares[used] = squares
-            self.weight[used] -= rate * active.grad / (squares.sqrt() + EPSILON)[:, None]
+            self.weight.data.index_add_(0, used, active.grad / (squares.sqrt() + EPSILON)[:, None], alpha=-rate)
         self._pending.clear()
         if self.bias.grad is not None:
             self.bias_squares += self.bias.grad.square()
-            self.bias -= rate * self.bias.grad / (self.bias_squares.sqrt() + EPSILON)
+            self.bias.data -= rate * self.bias.grad / (self.bias_squares.sqrt() + EPSILON)
 
     def forget(self) -> None:
         """Drop noted rows without an update."""

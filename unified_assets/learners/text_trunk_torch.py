@@ -117,11 +117,12 @@ class TextTrunk(nn.Module):
             options, _ = number([words(option) for options in data.options or () for option in options], codes, OPTION_LIMIT)
             self._pairs[data] = stems, options
         stems, options = self._pairs[data]
+        choices = data.options or ()
         device = self.vectors.device
-        starts = np.concatenate([[0], np.cumsum([len(part) for part in data.options or ()])])
+        starts = np.concatenate([[0], np.cumsum([len(part) for part in choices])])
         flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
         asked = data.texts.get("direction")
-        backwards = torch.tensor([asked is not None and asked[row] == "cause" for row in rows for _ in data.options[row]])
+        backwards = torch.tensor([asked is not None and asked[row] == "cause" for row in rows for _ in choices[row]])
         left = torch.from_numpy(np.repeat(stems[rows], counts, axis=0)).to(device)
         right = torch.from_numpy(options[flat]).to(device)
         one, two = self.vectors[left], self.vectors[right]

@@ -36,7 +36,8 @@ def test_a_text_with_a_sentence_that_is_not_understood_gets_no_verdict():
 
 
 def test_only_one_option_holds_in_every_order_that_the_clues_allow():
-    context = "The objects are in a fixed order.\n\nOn a shelf, there are three books: a red book, a blue book, and a green book. The red book is to the left of the blue book. The green book is the leftmost."
+    books = "On a shelf, there are three books: a red book, a blue book, and a green book."
+    context = f"The objects are in a fixed order.\n\n{books} The red book is to the left of the blue book. The green book is the leftmost."
     fitting = symbolic_order.orders(context)
     assert fitting == ({"red book": 1, "blue book": 2, "green book": 0},)
     options = ("A) The red book is the leftmost.", "B) The blue book is the rightmost.", "C) The blue book is the second from the left.")
