@@ -60,7 +60,7 @@ class NgramHead(nn.Module):
             self.deep = nn.Sequential(nn.LayerNorm(self.width), nn.ReLU(), nn.Dropout(0.4), nn.Linear(self.width, self.outputs))
         if self.encoded:
             self.sentence = nn.Sequential(nn.Dropout(0.5), nn.Linear(SENTENCE_WIDTH, self.outputs))
-        self.matched = self.info.kind == "choice"
+        self.matched = self.info.kind == "choice" and not self.small
         memory = int(entry.get("memory", 0))
         self.register_buffer("met", torch.zeros(memory, dtype=torch.int64))  # codes of the train side's options
         self.register_buffer("met_right", torch.zeros(memory))

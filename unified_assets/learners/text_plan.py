@@ -11,7 +11,7 @@ from unified_assets.learners.text_vectors import vocabulary
 
 MOST_BUCKETS = 120_000
 FEW_CLASSES = 30  # a convolution over words helps a sentence with few classes; many classes want n-grams
-FEW_ROWS = 1000  # below, a deep branch over n-grams only learns them by heart
+FEW_ROWS = 1000  # below, deep branches over words only learn the rows by heart
 MOST_WEIGHTS = 12_000_000  # buckets x classes of one wide branch
 
 
@@ -55,7 +55,7 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
         entry["small"] = True
     if method == "sentence" and len(data.info.classes) <= FEW_CLASSES:
         entry["encoder"] = "sentence"
-    if method == "choice":
+    if method == "choice" and "small" not in entry:
         entry["memory"] = len(remembered(data)[0])
     return entry
 

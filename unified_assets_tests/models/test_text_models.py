@@ -48,7 +48,7 @@ def _relations(count=150):
     return _task("relations", "causal", "classification", {"text": [text for text, _ in rows]}, [name for _, name in rows])
 
 
-def _causes(count=120):
+def _causes(count=1800):
     draw = random.Random(2)
     pairs = [("It rained.", "The street got wet."), ("He studied hard.", "He passed the test."), ("The glass fell.", "The glass broke.")]
     stems, asked, options, target = [], [], [], []
