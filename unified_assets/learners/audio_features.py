@@ -37,7 +37,8 @@ def resize_time(mel: np.ndarray, frames: int) -> np.ndarray:
     left = np.floor(position).astype(int)
     right = np.minimum(left + 1, length - 1)
     share = (position - left).astype(np.float32)
-    return (mel[:, left] * (1 - share) + mel[:, right] * share).astype(np.float32)
+    out: np.ndarray = (mel[:, left] * (1 - share) + mel[:, right] * share).astype(np.float32)
+    return out
 
 
 def mfcc_statistics(mel: np.ndarray, seconds: float) -> np.ndarray:
@@ -58,7 +59,7 @@ def mel_bank() -> np.ndarray:
     bins = np.fft.rfftfreq(FFT, 1 / RATE_HZ)
     up = (bins - centres[:-2, None]) / (centres[1:-1] - centres[:-2])[:, None]
     down = (centres[2:, None] - bins) / (centres[2:] - centres[1:-1])[:, None]
-    return np.maximum(0, np.minimum(up, down)).astype(np.float32)
+    return np.asarray(np.maximum(0, np.minimum(up, down)), np.float32)
 
 
 @cache
@@ -67,4 +68,4 @@ def cosine_basis() -> np.ndarray:
     order, mel = np.arange(MFCC)[:, None], np.arange(MELS)[None]
     basis = np.cos(np.pi * order * (mel + 0.5) / MELS) * np.sqrt(2 / MELS)
     basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return np.asarray(basis, np.float32)

@@ -87,7 +87,7 @@ class AudioLearner(nn.Module):
             if len(rows):
                 task = self.tasks[data.info.task]
                 with torch.no_grad():
-                    self.wide[self.keys[data.info.task]].fit(sound_features(*self._sound(data, rows, task)))
+                    parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(*self._sound(data, rows, task)))
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""

@@ -107,7 +107,7 @@ def _reference(
     if commonest is None or len(set(target[train])) < 2:
         answers = [commonest or ""] * len(test)
         return BaselineScore(majority=share, baseline=share, method="constant", cpu_s=time.process_time() - started, predictions=tuple(answers))
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):
         check = (features(valid), target[valid]) if len(valid) >= LEAST_VALID else None

@@ -121,7 +121,7 @@ class ImageLearner(nn.Module):
             if len(rows):
                 key = self.keys[data.info.task]
                 wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]
-                self.wide[key].fit(wide)
+                parts.wide_of(self.wide, key).fit(wide)
 
     @torch.no_grad()
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
@@ -187,10 +187,10 @@ class ImageLearner(nn.Module):
 
     def _clip_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
         frames, crops = self._clip(data, rows, task)
-        wide = self.wide[self.keys[task["task"]]](self._clip_fixed(data, rows, task))
+        wide: Tensor = self.wide[self.keys[task["task"]]](self._clip_fixed(data, rows, task))
         count = frames.shape[1]
         deep = self._frame_logits(task, augment.to_float(frames.flatten(0, 1)), augment.to_float(crops.flatten(0, 1)))
-        return (deep.view(len(rows), count, -1).mean(dim=1) + wide).log_softmax(dim=1)
+        return torch.add(deep.view(len(rows), count, -1).mean(dim=1), wide).log_softmax(dim=1)
 
 
 def _feature_count(task: Mapping[str, Any]) -> int:

@@ -43,7 +43,7 @@ def _is_drawn(pixels: np.ndarray) -> bool:
     """Whether a few flat colours make most of the picture; a photograph has none."""
     flat = pixels[::2, ::2].astype(np.int32) // 16 @ np.asarray([256, 16, 1])
     counts = np.sort(np.bincount(flat.ravel(), minlength=1))[::-1]
-    return int(counts[:FLAT_COLOURS].sum()) > FLAT_SHARE * flat.size
+    return bool(counts[:FLAT_COLOURS].sum() > FLAT_SHARE * flat.size)
 
 
 def _bounded(pixels: np.ndarray) -> np.ndarray:

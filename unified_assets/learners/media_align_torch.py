@@ -43,7 +43,12 @@ class AlignLearner(nn.Module):
         norms = [*self.norm_keys.values(), PAIRS]
         trunk, sounds = Trunk(widths, [*norms, *(key + CLOSE_UP for key in norms)]), SoundTrunk(widths, norms)
         last = widths[-1]
-        towers = {"image": PictureTower(trunk, last), "audio": SoundTower(sounds, last), "video": ClipTower(trunk, sounds, last), "text": TextTower()}
+        towers: dict[str, Any] = {
+            "image": PictureTower(trunk, last),
+            "audio": SoundTower(sounds, last),
+            "video": ClipTower(trunk, sounds, last),
+            "text": TextTower(),
+        }
         self.towers = nn.ModuleDict(towers)
         self.project = nn.ModuleDict({kind: nn.Linear(tower.width, space) for kind, tower in towers.items()})
         self.temperature = nn.Parameter(torch.tensor(2.3))
@@ -57,7 +62,7 @@ class AlignLearner(nn.Module):
     @staticmethod
     def _head_inputs(task: Mapping[str, Any], towers: Mapping[str, Any], space: int) -> int:
         kinds = [kind for _, kind in task["inputs"]] + (["text"] if task["texts"] else [])
-        return sum(towers[kind].width + space for kind in kinds) + (space if len(kinds) > 1 else 0)
+        return sum(int(towers[kind].width) + space for kind in kinds) + (space if len(kinds) > 1 else 0)
 
     # ------------------------------------------------------------------------------------ embedding
 
@@ -88,7 +93,8 @@ class AlignLearner(nn.Module):
         deep = self.heads[key](functional.dropout(torch.cat(joined, dim=1), 0.3, self.training))
         if _grounded(task):
             fixed = [self._grounding(data, task, rows)]
-            deep = deep + self.reason[key]((fixed[0] - self.wide[key].mean) / self.wide[key].deviation.clamp(min=0.1))
+            branch = parts.wide_of(self.wide, key)
+            deep = deep + self.reason[key]((fixed[0] - branch.mean) / branch.deviation.clamp(min=0.1))
         wide = self.wide[key](torch.cat(fixed, dim=1)) if fixed else torch.zeros_like(deep)
         return deep, wide
 
@@ -111,7 +117,7 @@ class AlignLearner(nn.Module):
             rows = data.rows("train")
             task = self.tasks[data.info.task]
             if len(rows) and task["inputs"]:
-                self.wide[self.keys[data.info.task]].fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
+                parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
 
     @torch.no_grad()
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:

@@ -108,7 +108,7 @@ def audio_blueprint(tasks: Sequence[TaskData], _pairs: TaskData | None) -> dict[
 
 def _audio_task(data: TaskData) -> dict[str, Any]:
     role = next((role for role in data.info.roles if role in data.media), next(iter(data.media)))  # the sound of a video comes as `audio`
-    return {**data.info.as_dict(), "role": role, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+    return {**data.info.as_dict(), "role": role, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 1.0}
 
 
 def role_in(data: TaskData, preferred: str, arrays: Sequence[str]) -> str:

@@ -83,6 +83,13 @@ class Wide(nn.Module):
         return out
 
 
+def wide_of(branches: nn.ModuleDict, key: str) -> Wide:
+    """A task's wide branch."""
+    found = branches[key]
+    assert isinstance(found, Wide)
+    return found
+
+
 def branch_loss(deep: Tensor, wide: Tensor, target: Tensor) -> Tensor:
     """Cross entropy of the sum and of each branch. target: (batch,) classes, or (batch, classes) soft."""
     total = deep + wide

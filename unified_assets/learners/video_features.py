@@ -45,7 +45,8 @@ def _blurred(grey: np.ndarray) -> np.ndarray:
 def _box(values: np.ndarray, width: int = 5) -> np.ndarray:
     """Mean over a square window: one odd pixel is no object."""
     padded = np.pad(values, width // 2, mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, (width, width)).mean(axis=(2, 3))
+    means: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, (width, width)).mean(axis=(2, 3))
+    return means
 
 
 def _cut(frame: np.ndarray, y: int, x: int) -> np.ndarray:

@@ -46,11 +46,12 @@ def cached_clip_features(cache: RowCache, data: TaskData, role: str, rows: np.nd
 def _luma(pixels: Tensor) -> Tensor:
     """(batch, n, h, w, 3) uint8 → (batch, n, h, w) in [0, 1]."""
     flat = pixels.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-    return grey(flat)[:, 0].unflatten(0, pixels.shape[:2])
+    return grey(flat)[:, 0].view(*pixels.shape[:4])
 
 
 def _edges(luma: Tensor, cell: int) -> Tensor:
-    return hog(orientation_maps(luma.flatten(0, 1)[:, None]), cell).unflatten(0, luma.shape[:2])
+    edges = hog(orientation_maps(luma.flatten(0, 1)[:, None]), cell)
+    return edges.view(luma.shape[0], luma.shape[1], -1)
 
 
 def _tones(luma: Tensor) -> Tensor:
