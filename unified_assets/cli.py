@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from unified_assets.core.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +26,7 @@ def _globals(
     _roots.update(raw=raw, state=state)
 
 
-def _settings():  # noqa: ANN202 - Settings is imported here, not with the module
+def _settings() -> "Settings":
     from unified_assets.core.settings import Settings
 
     given = {name: value for name, value in _roots.items() if value is not None}

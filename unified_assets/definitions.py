@@ -1,5 +1,7 @@
 """Assembles the Dagster definitions; nothing else."""
 
+from functools import cache
+
 import dagster as dg
 
 from unified_assets.core import plugins
@@ -27,3 +29,9 @@ defs = dg.Definitions(
     sensors=sensors(jobs, auto=settings.auto),
     executor=executor(),
 )
+
+
+@cache
+def job_named(name: str) -> dg.JobDefinition:
+    """One of these jobs: what the processes of a run that was started here rebuild."""
+    return defs.resolve_job_def(name)

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob  # what `build_reconstructable_job` returns has no public name
@@ -45,16 +44,8 @@ class Ended:
     not_trained: dict[str, str] = field(default_factory=dict)
 
 
-@cache
-def resolved_job(name: str) -> dg.JobDefinition:
-    """A job of our definitions by its name: what the step processes rebuild."""
-    from unified_assets.definitions import defs
-
-    return defs.resolve_job_def(name)
-
-
 def _reconstructable(name: str) -> ReconstructableJob:
-    return dg.build_reconstructable_job("unified_assets.defs.launch", "resolved_job", reconstructable_args=(name,))
+    return dg.build_reconstructable_job("unified_assets.definitions", "job_named", reconstructable_args=(name,))
 
 
 def _environment(settings: Settings) -> None:

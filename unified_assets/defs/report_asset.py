@@ -1,5 +1,7 @@
 """The last asset of a training run: what came of it."""
 
+import time
+
 import dagster as dg
 
 from unified_assets.core import plugins
@@ -32,6 +34,9 @@ def report_asset() -> dg.AssetsDefinition:
         with step(context, lake) as here:
             asked = models_of_run(here)
             inputs = read_inputs(context.instance, same=[f"model/{name}" for name in plugins.models()])
+            record = journal.read_json(here.run_dir / "run.json")
+            seconds = time.time() - record.get("attempt_started", time.time())
+            journal.note_run(here.run_dir, run_id=here.root, status="SUCCESS", seconds=seconds, ended=time.time())
             page, facts = write_report(here.run_dir, state=here.settings.state)
             mlflow.tracker().finish(here.run_dir, failed=bool(facts["failed"]))
             missing = sorted(set(asked) - set(facts["models"]))

@@ -14,7 +14,6 @@ from unified_assets.reports.gantt import gantt
 TASKS = {
     "model": "model",
     "task": "task",
-    "kind": "kind",
     "train": "train",
     "test": "test",
     "metric": "metric",
@@ -26,6 +25,8 @@ TASKS = {
     "shared": "together − alone",
     "verdict": "verdict",
 }
+
+OPTIONAL = ("alone", "shared")  # columns left out where nothing was measured
 
 
 def render(files: RunFiles, *, name: str) -> str:
@@ -75,13 +76,14 @@ def _tasks(files: RunFiles) -> list[Markup]:
     rows = [_task_row(model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", [])]
     losing = [f"{row['model']} / {row['task']}" for row in rows if row["verdict"] == "below its baseline"]
     out = [note(f"Below their classical baseline: {', '.join(losing)}", "warn")] if losing else []
-    return [*out, table(rows, TASKS) if rows else paragraph("no task was scored")]
+    shown = {key: heading for key, heading in TASKS.items() if key not in OPTIONAL or any(row[key] is not None for row in rows)}
+    return [*out, table(rows, shown) if rows else paragraph("no task was scored")]
 
 
 def _task_row(model: str, task: Mapping[str, Any]) -> dict[str, object]:
     score, baseline, alone = task.get("score"), task.get("baseline"), task.get("alone")
     beats = task.get("beats_baseline")
-    verdict = "not measured" if beats is None else ("at or above its baseline" if beats else "below its baseline")
+    verdict = "not measured" if beats is None else ("good" if beats else "below its baseline")
     return {
         **{key: task.get(key) for key in TASKS},
         "model": model,

@@ -27,7 +27,7 @@ with warnings.catch_warnings():
             """One answer an item: a list of dicts for a list, a table for a table. `params={"task": …}` names the task."""
             answers = self.predictor.predict(items_of(model_input), (params or {}).get("task") or None)
             if hasattr(model_input, "columns"):
-                import pandas as pd
+                import pandas as pd  # type: ignore[import-untyped]
 
                 return pd.DataFrame(answers, index=model_input.index)
             return answers

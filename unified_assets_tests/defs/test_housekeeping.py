@@ -21,9 +21,13 @@ def settings(tmp_path):
 
 
 def test_processes_of_one_run_share_the_lake_and_another_run_is_refused(tmp_path):
-    with training_run(tmp_path, "one"), training_run(tmp_path, "one", wait=False):
-        with pytest.raises(LakeBusy, match="training run one is working"), training_run(tmp_path, "two", wait=False):
-            pass
+    with (
+        training_run(tmp_path, "one"),
+        training_run(tmp_path, "one", wait=False),
+        pytest.raises(LakeBusy, match="training run one is working"),
+        training_run(tmp_path, "two", wait=False),
+    ):
+        pass
     with training_run(tmp_path, "two", wait=False):
         assert sorted(path.name for path in (tmp_path / "locks" / "training").iterdir()) == ["two"]
 
