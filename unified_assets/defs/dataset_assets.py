@@ -47,17 +47,16 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             )
             dropped = sum(summary.dropped.values())
             kept = counts["pairs"] + sum(sum(sides.values()) for sides in counts["tasks"].values())
-            yield dg.MaterializeResult(
-                metadata={
-                    "digest": summary.digest,
-                    "examples": kept,
-                    "tasks": counts["tasks"],
-                    "pairs": counts["pairs"],
-                    "dropped": dict(summary.dropped),
-                    "folder": dg.MetadataValue.path(summary.folder),
-                    "seconds": summary.seconds,
-                }
-            )
+            facts = {
+                "digest": summary.digest,
+                "examples": kept,
+                "tasks": counts["tasks"],
+                "pairs": counts["pairs"],
+                "dropped": dict(summary.dropped),
+                "folder": dg.MetadataValue.path(summary.folder),
+                "seconds": summary.seconds,
+            }
+            yield dg.MaterializeResult(metadata=facts)
             share = dropped / max(1, dropped + kept)
             yield dg.AssetCheckResult(
                 check_name="dropped_share",
@@ -65,6 +64,6 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={"dropped": dropped, "share": share, "limit": DROPPED_SHARE_LIMIT},
             )
-            yield from partition_events(here.key, inputs, code_version=spec.version, versions=summary.modality_digests)
+            yield from partition_events(here.key, inputs, code_version=spec.version, versions=summary.modality_digests, facts=facts)
 
     return dataset

@@ -1,6 +1,7 @@
 """One asset a model: trained as a whole in one step, whichever of its partitions were asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -42,17 +43,17 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             versions = journal.read_stage(here.settings.state, f"dataset/{spec.name}").get("versions", {})
             job = Training(here=here, spec=spec, preset=preset, plan=plan, compute=compute, mlflow=mlflow)
             if spec.name in plan.members:
-                yield from trained(job, context)
+                facts = yield from trained(job, context)
             else:
-                yield from not_trained(job)
-            yield from _partitions(here, spec, inputs, versions)
+                facts = yield from not_trained(job)
+            yield from _partitions(here, spec, inputs, versions, facts)
 
     return model
 
 
-def _partitions(here: Step, spec: ModelSpec, inputs: Inputs, dataset_versions: dict[str, str]) -> Iterator[dg.AssetMaterialization]:
+def _partitions(here: Step, spec: ModelSpec, inputs: Inputs, dataset_versions: dict[str, str], facts: Mapping[str, Any]) -> Iterator[dg.AssetMaterialization]:
     """A model's version for a modality: the registered version, made of that modality's part of the dataset."""
     mirror = journal.read_mirror(here.settings.state, spec.name)
     newest = mirror.get("version")
     versions = {name: journal.digest_of([newest, digest]) for name, digest in dataset_versions.items()} if newest is not None else {}
-    yield from partition_events(here.key, inputs, code_version=spec.version, versions=versions)
+    yield from partition_events(here.key, inputs, code_version=spec.version, versions=versions, facts=facts)

@@ -66,9 +66,15 @@ def skipped_checks(why: str, known: Mapping[str, Any] | None) -> Iterator[dg.Ass
 
 
 def _table(tasks: list[Mapping[str, Any]]) -> Any:
-    records = [dg.TableRecord({name: "–" if task.get(name) is None else task[name] for name in COLUMNS}) for task in tasks]
     schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in COLUMNS])
-    return dg.MetadataValue.table([dg.TableRecord({name: str(value) for name, value in record.data.items()}) for record in records], schema=schema)
+    return dg.MetadataValue.table([dg.TableRecord({name: _shown(task.get(name)) for name in COLUMNS}) for task in tasks], schema=schema)
+
+
+def _shown(value: object) -> str:
+    """A cell: a score with three digits, a dash for what was not measured."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _mean_score(tasks: list[Mapping[str, Any]]) -> dict[str, float]:

@@ -44,14 +44,24 @@ def read_inputs(instance: dg.DagsterInstance, *, same: Sequence[str] = (), every
 
 
 def partition_events(
-    key: str, inputs: Inputs, *, code_version: str, versions: Mapping[str, str], metadata: Mapping[str, Mapping[str, Any]] | None = None
+    key: str,
+    inputs: Inputs,
+    *,
+    code_version: str,
+    versions: Mapping[str, str],
+    facts: Mapping[str, Any] | None = None,
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[dg.AssetMaterialization]:
-    """One materialization for each partition; a partition without a version is recorded as not used. Yield them after `MaterializeResult()` and the checks."""
-    for partition in modality_names():
+    """One materialization for each partition; a partition without a version is recorded as not used.
+
+    Yield them after `MaterializeResult()` and the checks. `facts`: metadata of the whole asset, on every used partition; `own`: of one
+    partition. The used ones come last: the newest event is what the asset's page shows.
+    """
+    for partition in sorted(modality_names(), key=lambda name: name in versions):
         version = versions.get(partition, UNUSED)
         tags = {CODE_VERSION: code_version, DATA_VERSION: version, USER_PROVIDED: "true", **inputs.tags[partition]}
-        facts: dict[str, Any] = {"used": version != UNUSED, **(metadata or {}).get(partition, {})}
-        yield dg.AssetMaterialization(asset_key(key), partition=partition, metadata=facts, tags=tags)
+        shown = {**(facts or {}), **(own or {}).get(partition, {})} if partition in versions else {}
+        yield dg.AssetMaterialization(asset_key(key), partition=partition, metadata={"used": version != UNUSED, **shown}, tags=tags)
 
 
 def asset_key(name: str) -> dg.AssetKey:

@@ -41,8 +41,10 @@ def report_asset() -> dg.AssetsDefinition:
             mlflow.tracker().finish(here.run_dir, failed=bool(facts["failed"]))
             missing = sorted(set(asked) - set(facts["models"]))
             version = journal.digest_of(facts)
-            yield dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(page), **facts})
+            shown = {"report": dg.MetadataValue.path(page), **facts}
+            yield dg.MaterializeResult(metadata=shown)
             yield dg.AssetCheckResult(check_name="every_model_is_reported", passed=not missing, metadata={"missing": missing})
-            yield from partition_events("training_report", inputs, code_version=CODE_VERSION, versions=dict.fromkeys(MODALITY.get_partition_keys(), version))
+            versions = dict.fromkeys(MODALITY.get_partition_keys(), version)
+            yield from partition_events("training_report", inputs, code_version=CODE_VERSION, versions=versions, facts=shown)
 
     return training_report

@@ -44,8 +44,8 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
         raw_digest = fingerprint.raw_digest(here.settings.raw)
         for partition, found in prints.items():
-            facts = {"files": found.files}
-            context.log_event(dg.AssetMaterialization("raw_files", partition=partition, metadata=facts, tags={"dagster/data_version": found.digest}))
+            tags = {"dagster/data_version": found.digest}
+            context.log_event(dg.AssetMaterialization("raw_files", partition=partition, metadata={"files": found.files}, tags=tags))
         inputs = read_inputs(context.instance, same=["raw_files"])
         summary = scan(here.settings, here.log)
         table = lake.store().table("catalog").select("path", "modality", "status")
@@ -53,7 +53,8 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
         counts = {"added": summary.added, "changed": summary.changed, "removed": summary.removed, "unchanged": summary.unchanged}
         unreadable = len(table.filter(table["status"] != "ok")) / max(1, len(table))
         seen = sum(found.files for found in prints.values())
-        yield dg.MaterializeResult(metadata={"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable})
+        facts = {"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable}
+        yield dg.MaterializeResult(metadata=facts)
         yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) > 0 or seen == 0, metadata={"rows": len(table), "files_seen": seen})
         yield dg.AssetCheckResult(
             check_name="readable_share",
@@ -66,7 +67,8 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
             inputs,
             code_version=CODE_VERSION,
             versions=summary.digests,
-            metadata={name: {"files": summary.files.get(name, 0)} for name in modality_names()},
+            facts=facts,
+            own={name: {"files_of_this_modality": summary.files.get(name, 0)} for name in modality_names()},
         )
 
 
@@ -92,12 +94,14 @@ def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # ty
         rows, files = len(lake.store().table("quality_report")), len(lake.store().table("catalog"))
         page = here.settings.state / "quality_report" / "index.html"
         facts: dict[str, Any] = {
+            "files": summary.files,
+            "rejected_share": summary.rejected_share,
             "decisions": dict(summary.decisions),
             "issues": dict(summary.issues),
             "page": dg.MetadataValue.path(page),
             "seconds": summary.seconds,
         }
-        yield dg.MaterializeResult(metadata={"files": summary.files, "rejected_share": summary.rejected_share, **facts})
+        yield dg.MaterializeResult(metadata=facts)
         yield dg.AssetCheckResult(check_name="every_row_is_judged", passed=rows == files, metadata={"verdicts": rows, "catalog_rows": files})
         yield dg.AssetCheckResult(
             check_name="rejected_share",
@@ -105,7 +109,7 @@ def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # ty
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"rejected_share": summary.rejected_share, "limit": REJECTED_SHARE_LIMIT},
         )
-        yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests)
+        yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests, facts=facts)
 
 
 @partitioned_asset(
@@ -136,12 +140,11 @@ def allocation(context: dg.AssetExecutionContext, lake: LakeResource):  # type: 
         )
         shown = [{name: value if isinstance(value, str | int) else str(value) for name, value in task.items()} for task in summary.tasks]
         tasks = dg.MetadataValue.table([dg.TableRecord(task) for task in shown]) if shown else dg.MetadataValue.text("no labelled task found")
-        yield dg.MaterializeResult(
-            metadata={"files": summary.files, "tasks": tasks, "use": {name: dict(use) for name, use in summary.use.items()}, "seconds": summary.seconds}
-        )
+        facts = {"files": summary.files, "tasks": tasks, "use": {name: dict(use) for name, use in summary.use.items()}, "seconds": summary.seconds}
+        yield dg.MaterializeResult(metadata=facts)
         yield _ledger_complete(lake)
         yield _no_leakage(lake)
-        yield from partition_events("allocation", inputs, code_version=CODE_VERSION, versions=summary.digests)
+        yield from partition_events("allocation", inputs, code_version=CODE_VERSION, versions=summary.digests, facts=facts)
 
 
 def _ledger_complete(lake: LakeResource) -> dg.AssetCheckResult:

@@ -1,6 +1,6 @@
 """What a model's step does when its model trains: plan, lease, rounds, registration, champion."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from unified_assets.defs.sink import StepSink
 from unified_assets.defs.steps import Step
 from unified_assets.tracking import journal
 
-Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Training:
 
 
 def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
-    """Train, register, decide; then the result and its checks."""
+    """Train, register, decide; then the result and its checks. Returns the metadata."""
     from unified_assets.datasets import load
     from unified_assets.tracking.registry import register
 
@@ -57,18 +57,22 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
             log=here.log,
         )
     here.log(f"{spec.name} version {registration.version}: {'champion' if registration.decision.champion else 'challenger'}, {registration.decision.reason}")
-    yield dg.MaterializeResult(metadata=metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id))
+    shown = metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id)
+    yield dg.MaterializeResult(metadata=shown)
     yield from checks(registration.entry, registration.decision)
+    return shown
 
 
 def not_trained(job: Training) -> Events:
-    """The version in force, or why there is none."""
+    """The version in force, or why there is none. Returns the metadata."""
     model = job.spec.name
     why = job.plan.skipped.get(model, "its dataset was not built in this run")
     known = journal.version_with_identity(journal.read_mirror(job.here.settings.state, model), job.plan.identities.get(model, ""))
     job.here.log(f"{model} is not trained: {why}")
-    yield dg.MaterializeResult(metadata=skipped_metadata(why, known))
+    shown = skipped_metadata(why, known)
+    yield dg.MaterializeResult(metadata=shown)
     yield from skipped_checks(why, known)
+    return shown
 
 
 def _train(job: Training, dataset: Any, sink: StepSink) -> Any:

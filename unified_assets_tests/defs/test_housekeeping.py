@@ -91,8 +91,8 @@ def test_events_of_partitions_carry_versions_and_what_they_were_made_from():
     with dg.DagsterInstance.ephemeral() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization("up", partition="image", tags={"dagster/data_version": "v1"}))
         inputs = read_inputs(instance, same=["up"])
-        events = {event.partition: event for event in partition_events("model/m", inputs, code_version="3", versions={"image": "w"})}
-        assert list(events) == ["document", "image", "audio", "text", "video", "other"]
+        events = {event.partition: event for event in partition_events("model/m", inputs, code_version="3", versions={"image": "w"}, facts={"score": 0.5})}
+        assert list(events) == ["document", "audio", "text", "video", "other", "image"]  # used ones last: the newest is what a page shows
         image = events["image"]
         assert image.asset_key == dg.AssetKey(["model", "m"])
         assert (image.tags["dagster/data_version"], image.tags["dagster/code_version"]) == ("w", "3")
@@ -101,6 +101,8 @@ def test_events_of_partitions_carry_versions_and_what_they_were_made_from():
         assert events["audio"].tags["dagster/data_version"] == "unused"
         assert events["audio"].tags["dagster/input_event_pointer/up"] == "NULL"
         assert (image.metadata["used"].value, events["audio"].metadata["used"].value) == (True, False)
+        assert image.metadata["score"].value == 0.5
+        assert "score" not in events["audio"].metadata
 
 
 def prints(files, digest="a", newest=0.0):
