@@ -107,13 +107,15 @@ def _decide(mirror: Mapping[str, Any], *, spec: ModelSpec, dataset: Dataset, fol
 
 def _champion_values(champion: Mapping[str, Any], *, spec: ModelSpec, dataset: Dataset, log: Callable[[str], None]) -> dict[str, dict[str, float]]:
     """The champion on today's test examples; on those it was registered with, where it cannot be built any more."""
+    from safetensors import SafetensorError
+
     folder = Path(champion["folder"])
     stored = {task["task"]: stored_values(folder, task) for task in champion["tasks"]}
     if champion["dataset"] == dataset.digest:
         return stored
     try:
         return {**stored, **rescore(spec, folder, dataset)}
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         log(f"version {champion['version']} cannot be scored again ({type(error).__name__}: {error}); its stored test answers are compared")
         return stored
 

@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unified_assets.core.errors import CorruptCheckpoint
+
 PLACE = re.compile(r"^(heads)\.(\d+)\.")
 
 
 def carry_over(learner: Any, folder: Path) -> list[str]:
-    """Load into `learner` what fits of the model in `folder`. Returns the names of the parameters that were carried."""
-    import torch
-    from safetensors.torch import load_file
+    """Load into `learner` what fits of the model in `folder`. Returns the names of the parameters that were carried.
 
-    described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    old = load_file(str(folder / "weights.safetensors"))
-    renamed = _places(described["blueprint"], learner.blueprint)
+    Raises CorruptCheckpoint, with the learner as it was, where the folder cannot be read back.
+    """
+    import torch
+
+    built, old = _read(folder)
+    renamed = _places(built, learner.blueprint)
     unlike = _unlike_groups(learner, old, renamed)
     carried = []
     with torch.no_grad():
@@ -30,6 +33,18 @@ def carry_over(learner: Any, folder: Path) -> list[str]:
                 value.copy_(source)
                 carried.append(name)
     return carried
+
+
+def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """(blueprint, weights) of a final folder."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        described: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        return dict(described["blueprint"]), load_file(str(folder / "weights.safetensors"))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CorruptCheckpoint(path=folder, problem=f"{type(error).__name__}: {error}") from error
 
 
 def _places(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[int, int | None]:

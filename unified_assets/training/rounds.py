@@ -14,6 +14,7 @@ from typing import Any
 from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
+from unified_assets.core.errors import CorruptCheckpoint
 from unified_assets.training import baselines, checkpoints, logs, loop, slots
 from unified_assets.training.barrier import Membership
 from unified_assets.training.carry import carry_over
@@ -249,7 +250,11 @@ class _Training:
             return None
 
         def load(learner: Any) -> None:
-            carried = carry_over(learner, initial)
+            try:
+                carried = carry_over(learner, initial)
+            except CorruptCheckpoint as error:
+                self.sink.log(f"starts from scratch, as the champion cannot be read: {error}")
+                return
             self.sink.log(f"starts from {len(carried)} parameters of the champion in {initial}")
 
         return load
