@@ -20,12 +20,15 @@ TASKS = {
     "majority": "majority",
     "baseline": "baseline",
     "score": "score",
+    "error": "± error",
     "difference": "score − baseline",
     "alone": "alone",
     "shared": "together − alone",
     "verdict": "verdict",
 }
 
+BELOW = "below its baseline"
+SHARES = ("accuracy", "exact_match")  # metrics that are shares of right answers
 OPTIONAL = ("alone", "shared")  # columns left out where nothing was measured
 
 
@@ -63,6 +66,7 @@ def _intro() -> Markup:
     return paragraph(
         "Scores are on the test side of each task. Majority: always answering the commonest class. "
         "Baseline: a classical method, learned and scored on the same split. "
+        "Error: one standard error of the score, from the number of test examples alone. "
         "Alone: the same model trained without exchange, where that was measured."
     )
 
@@ -74,7 +78,7 @@ def _entries(files: RunFiles) -> dict[str, Mapping[str, Any]]:
 
 def _tasks(files: RunFiles) -> list[Markup]:
     rows = [_task_row(model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", [])]
-    losing = [f"{row['model']} / {row['task']}" for row in rows if row["verdict"] == "below its baseline"]
+    losing = [f"{row['model']} / {row['task']}" for row in rows if str(row["verdict"]).startswith(BELOW)]
     out = [note(f"Below their classical baseline: {', '.join(losing)}", "warn")] if losing else []
     shown = {key: heading for key, heading in TASKS.items() if key not in OPTIONAL or any(row[key] is not None for row in rows)}
     return [*out, table(rows, shown) if rows else paragraph("no task was scored")]
@@ -82,15 +86,37 @@ def _tasks(files: RunFiles) -> list[Markup]:
 
 def _task_row(model: str, task: Mapping[str, Any]) -> dict[str, object]:
     score, baseline, alone = task.get("score"), task.get("baseline"), task.get("alone")
-    beats = task.get("beats_baseline")
-    verdict = "not measured" if beats is None else ("good" if beats else "below its baseline")
     return {
-        **{key: task.get(key) for key in TASKS},
+        **{key: _rounded(task.get(key)) for key in TASKS},
         "model": model,
-        "difference": None if score is None or baseline is None else score - baseline,
-        "shared": None if score is None or alone is None else score - alone,
-        "verdict": verdict,
+        "error": _rounded(_standard_error(task)),
+        "difference": None if score is None or baseline is None else _rounded(score - baseline),
+        "shared": None if score is None or alone is None else _rounded(score - alone),
+        "verdict": _verdict(task),
     }
+
+
+def _verdict(task: Mapping[str, Any]) -> str:
+    """Where the score stands beside the baseline; a difference smaller than the score's own error says so."""
+    score, baseline, error = task.get("score"), task.get("baseline"), _standard_error(task)
+    if score is None or baseline is None or task.get("beats_baseline") is None:
+        return "not measured"
+    if score == baseline:
+        return "equal to its baseline"
+    side = "above its baseline" if task["beats_baseline"] else BELOW
+    return f"{side}, within its error" if error is not None and abs(score - baseline) < error else side
+
+
+def _standard_error(task: Mapping[str, Any]) -> float | None:
+    """One binomial standard error of a share of right answers; None for another metric."""
+    score, test = task.get("score"), task.get("test")
+    if score is None or not test or task.get("metric") not in SHARES:
+        return None
+    return float((score * (1 - score) / test) ** 0.5)
+
+
+def _rounded(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _versions(files: RunFiles) -> list[Markup]:
