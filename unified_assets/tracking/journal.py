@@ -80,13 +80,23 @@ def failures(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def runs(state: Path) -> list[dict[str, Any]]:
-    """The records of all training runs, newest first; one whose process is gone counts as failed."""
-    records = [record for path in (state / "runs").glob("*/run.json") if (record := read_json(path))]
-    for record in records:
+    """The records of all training runs, newest first; one whose process is gone before its models were registered counts as failed."""
+    records = []
+    for path in (state / "runs").glob("*/run.json"):
+        record = read_json(path)
         if record.get("status") == "STARTED" and not is_alive(record.get("pid"), record.get("pid_started")):
-            record["status"] = "FAILURE"
-            record["note"] = "its process is gone; `unified-assets train --resume` goes on from its last round"
+            record |= _ended(state, path.parent, record)
+        records += [record] if record else []
     return sorted(records, key=lambda record: record.get("started") or 0.0, reverse=True)
+
+
+def _ended(state: Path, run_dir: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """How a run ended whose process is gone and that nobody closed: one without the report, or one that was killed."""
+    members = read_json(run_dir / "members.json").get("members", [])
+    made = [entry for name in members for entry in read_mirror(state, name).get("versions", []) if entry["run_id"] == record.get("run_id")]
+    if not members or len({entry["folder"] for entry in made}) < len(members) or record.get("failed"):
+        return {"status": "FAILURE", "note": "its process is gone; `unified-assets train --resume` goes on from its last round"}
+    return {"status": "SUCCESS", "seconds": max(entry["registered"] for entry in made) - record["started"]}
 
 
 def is_alive(pid: int | str | None, started: float | str | None) -> bool:
