@@ -1,0 +1,186 @@
+"""The real command line on a lake of its own, in processes of its own, as a user's shell would start it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import psutil
+import pytest
+
+from unified_assets import sample
+
+SCALE = 0.2
+TABLES = ("catalog", "quality_report", "allocation", "tasks", "examples", "splits")
+EXECUTABLE = Path(sys.executable).with_name("unified-assets")
+TINY = "epochs: 2\nbatch_size: 16\ncheckpoint_interval: 1\nmin_steps_per_epoch: 4\nmax_steps_per_epoch: 8\n"
+OURS = ("UNIFIED_ASSETS_", "DAGSTER_", "MLFLOW_")  # what a developer's shell may hold must not reach the tests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+    def lines(self, start: str) -> list[str]:
+        """Lines of either stream that begin so, in order."""
+        return [line for line in self.said.splitlines() if line.startswith(start)]
+
+
+@dataclass(kw_only=True)
+class Shell:
+    """`unified-assets --raw … --state …` and what it leaves in the state folder."""
+
+    home: Path
+    raw: Path
+    state: Path
+    files: dict[str, int]  # modality → files, as the truth says
+    python_path: Path | None = None
+    written: dict[str, tuple] = field(default_factory=dict)  # the raw folder as the test itself left it
+
+    def command(self, *arguments) -> list[str]:
+        return [str(EXECUTABLE), "--raw", str(self.raw), "--state", str(self.state), *map(str, arguments)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return kept if self.python_path is None else {**kept, "PYTHONPATH": str(self.python_path)}
+
+    @contextmanager
+    def start(self, *arguments, log: Path):
+        """A command in the background, in a process group of its own; what is left of it is killed at the end."""
+        with log.open("w", encoding="utf-8") as stream:
+            process = subprocess.Popen(
+                self.command(*arguments), env=self.environment, cwd=self.home, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        with process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def run(self, *arguments, timeout: float = 300.0) -> Done:
+        return self._finished(self.command(*arguments), timeout)
+
+    def python(self, code: str, *arguments, timeout: float = 120.0):
+        """What a fresh Python process prints as JSON."""
+        done = self._finished([sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)], timeout)
+        assert done.code == 0, done.err
+        return json.loads(done.out.splitlines()[-1])
+
+    def _finished(self, command: list[str], timeout: float) -> Done:
+        started = time.monotonic()
+        done = subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, text=True, timeout=timeout, check=False)
+        return Done(code=done.returncode, out=done.stdout, err=done.stderr, seconds=time.monotonic() - started)
+
+    def status(self) -> dict:
+        done = self.run("status", "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    @staticmethod
+    def until(condition, seconds: float, what: str):
+        """The first true value of a condition."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, what
+            time.sleep(0.05)
+        return found
+
+    def versions(self) -> dict[str, int]:
+        """Newest version of each registered model."""
+        return {model["model"]: model["version"] for model in self.status()["models"]}
+
+    def preset(self, name: str, more: str = "") -> Path:
+        """A preset file of the user's own: two rounds of a few steps, and what `more` says otherwise."""
+        path, given = self.home / f"{name}.yaml", {line.partition(":")[0] for line in more.splitlines()}
+        kept = [line for line in TINY.splitlines() if line.partition(":")[0] not in given]
+        path.write_text("\n".join([*kept, more]) + "\n", encoding="utf-8")
+        return path
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table as another tool reads it."""
+        return pl.read_parquet(f"{self.state}/{name}/**/*.parquet")
+
+    def dataset_digests(self) -> dict[str, str]:
+        return {path.stem: json.loads(path.read_text(encoding="utf-8"))["digest"] for path in sorted((self.state / "stages" / "dataset").glob("*.json"))}
+
+    def run_dir(self, run_id: str) -> Path:
+        return self.state / "runs" / run_id
+
+    def rounds_of(self, run_id: str) -> dict[str, list[str]]:
+        """Model → the lines it wrote, one for each round that is done."""
+        folder = self.run_dir(run_id) / "rounds"
+        return {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted(folder.glob("*.jsonl"))}
+
+    def processes(self) -> list[str]:
+        """Living processes that work on this state folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                told = [*process.cmdline(), *process.environ().values()]
+                if process.status() != psutil.STATUS_ZOMBIE and any(str(self.state) in value for value in told):
+                    found.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def raw_as_it_is(self) -> dict[str, tuple]:
+        """Everything below the raw root: size, times, inode and mode, folders too."""
+        found = {}
+        for path in sorted([self.raw, *self.raw.rglob("*")]):
+            status = path.lstat()
+            found[str(path.relative_to(self.raw))] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+        return found
+
+    def drop(self, path: str, data: bytes) -> None:
+        """Put a file into the raw folder, as a user would; nobody else has changed it until now."""
+        assert self.raw_as_it_is() == self.written
+        (self.raw / path).write_bytes(data)
+        self.written = self.raw_as_it_is()
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory) -> Shell:
+    """A small sample lake and an empty state folder."""
+    home = tmp_path_factory.mktemp("run")
+    written = sample.write(home / "lake", scale=SCALE)
+    found = Shell(home=home, raw=written.folder, state=home / "state", files=dict(written.files))
+    found.written = found.raw_as_it_is()
+    return found
+
+
+@pytest.fixture(scope="session")
+def trained(shell):
+    """The first run, with a preset file of the user's own."""
+    done = shell.run("train", "--preset", shell.preset("tiny"))
+    assert done.code == 0, done.said
+    status = shell.status()
+    run_dir = shell.run_dir(status["runs"][0]["run_id"])
+    return SimpleNamespace(
+        done=done,
+        status=status,
+        run_dir=run_dir,
+        tables={name: shell.table(name) for name in TABLES},
+        leases=pl.read_parquet(run_dir / "leases.parquet"),
+        rounds=pl.read_parquet(run_dir / "rounds.parquet"),
+        plan=json.loads((run_dir / "plan.json").read_text(encoding="utf-8")),
+        raw=shell.raw_as_it_is(),
+        digests=shell.dataset_digests(),
+    )
