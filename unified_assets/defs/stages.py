@@ -38,7 +38,7 @@ def extension_modalities() -> dict[str, str]:
 )
 def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
     """What each raw file is, by its content: one row for every path."""
-    from unified_assets.catalog import scan
+    from unified_assets.catalog import count_paths, scan
 
     with step(context, lake) as here:
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
@@ -52,10 +52,10 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
         journal.record_stage(here.settings.state, "catalog", versions=summary.digests, made_from=raw_digest, files=dict(summary.files), seconds=summary.seconds)
         counts = {"added": summary.added, "changed": summary.changed, "removed": summary.removed, "unchanged": summary.unchanged}
         unreadable = len(table.filter(table["status"] != "ok")) / max(1, len(table))
-        seen = sum(found.files for found in prints.values())
+        expected = count_paths(here.settings)
         facts = {"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable}
         yield dg.MaterializeResult(metadata=facts)
-        yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) > 0 or seen == 0, metadata={"rows": len(table), "files_seen": seen})
+        yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) == expected, metadata={"rows": len(table), "paths": expected})
         yield dg.AssetCheckResult(
             check_name="readable_share",
             passed=unreadable <= UNREADABLE_SHARE_LIMIT,

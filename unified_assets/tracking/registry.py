@@ -146,7 +146,7 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
     mlflow.set_registry_uri(tracker.uri)
     # The artifact store, the code copy and the registry are slow and shared: one version at a time.
     with Store(tracker.state).lock("mlflow-register"), warnings.catch_warnings(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
-        warnings.simplefilter("ignore")
+        warnings.showwarning = _silent  # MLflow sets filters of its own; what it says here is about type hints it would take for a schema
         info = mlflow.pyfunc.log_model(
             name=model,
             python_model=str(package / "tracking" / "served_model.py"),
@@ -162,6 +162,10 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
             client.create_registered_model(model)
         made = client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment)
     return int(made.version)
+
+
+def _silent(*_: object, **__: object) -> None:
+    """Show no warning."""
 
 
 def _set_aliases(tracker: Tracker, model: str, *, version: int, champion: int | None) -> None:
