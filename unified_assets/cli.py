@@ -74,7 +74,10 @@ def train(
     from unified_assets.defs.first_run import choose_lake
     from unified_assets.presets import load_preset
 
-    load_preset(preset)  # a typing error is told before anything starts
+    wanted = load_preset(preset)  # a typing error is told before anything starts
+    if not resume:
+        shown = wanted.model_dump(mode="json", exclude={"name", "description"}, exclude_defaults=False)
+        _say(f"preset {wanted.name}, {wanted.rounds} rounds: " + ", ".join(f"{key} {value}" for key, value in shown.items() if value not in (None, {}, [])))
     settings = choose_lake(_settings(), or_sample=or_sample or resume, say=_say)
     from unified_assets.defs import launch
 

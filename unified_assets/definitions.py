@@ -6,6 +6,7 @@ import dagster as dg
 
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
+from unified_assets.defs.console import terminal_logger
 from unified_assets.defs.dataset_assets import dataset_asset
 from unified_assets.defs.executor import executor
 from unified_assets.defs.jobs import all_jobs
@@ -28,6 +29,7 @@ defs = dg.Definitions(
     jobs=jobs,
     sensors=sensors(jobs, auto=settings.auto),
     executor=executor(),
+    loggers={"console": terminal_logger},
 )
 
 

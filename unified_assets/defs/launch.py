@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob  # what `build_reconstructable_job` returns has no public name
@@ -22,7 +23,7 @@ from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}  # what steps say; the events are in the UI
+QUIET: dict[str, Any] = {"loggers": {"console": {}}}  # what steps say; the events are in the UI
 
 
 class NothingToResume(DataError):
