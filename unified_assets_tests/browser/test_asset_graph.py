@@ -91,7 +91,7 @@ def browser(tmp_path_factory):
         "--disable-sync",
         "--disable-dev-shm-usage",
         f"--user-data-dir={profile}",
-        "--window-size=1800,1100",
+        "--window-size=2400,3200",  # the graph draws only what is in view
     ):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
