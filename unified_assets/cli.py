@@ -71,17 +71,20 @@ def train(
     or_sample: Annotated[bool, typer.Option("--or-sample", help="Train on a sample lake while the raw folder is empty.")] = False,
 ) -> None:
     """Train the models of a preset on the files, all in one run; what is trained on these very data already is left alone."""
+    from unified_assets.core import plugins
     from unified_assets.defs.first_run import choose_lake
     from unified_assets.presets import load_preset
 
-    wanted = load_preset(preset)  # a typing error is told before anything starts
+    wanted, names = load_preset(preset), [name.strip() for name in models.split(",") if name.strip()]
+    wanted = wanted.model_copy(update={"target_models": tuple(names)}) if names else wanted
+    wanted.models(tuple(plugins.models()))  # a typing error is told before anything starts
+    settings = choose_lake(_settings(), or_sample=or_sample or resume, say=_say)
     if not resume:
         shown = wanted.model_dump(mode="json", exclude={"name", "description"}, exclude_defaults=False)
         _say(f"preset {wanted.name}, {wanted.rounds} rounds: " + ", ".join(f"{key} {value}" for key, value in shown.items() if value not in (None, {}, [])))
-    settings = choose_lake(_settings(), or_sample=or_sample or resume, say=_say)
     from unified_assets.defs import launch
 
-    ended = launch.resume(settings, log=_say) if resume else launch.train(settings, preset, [name for name in models.split(",") if name], log=_say)
+    ended = launch.resume(settings, log=_say) if resume else launch.train(settings, preset, names, log=_say)
     from unified_assets.reports.screen import show_status
     from unified_assets.tracking.status import status as read
 
