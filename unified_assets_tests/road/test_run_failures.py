@@ -59,13 +59,13 @@ def killed(shell, broken):
     """A longer run; a second command waits for the lake and is interrupted; then the run is killed with all its processes."""
     before, log, other = shell.status(), shell.home / "killed.log", shell.home / "waiting.log"
     with shell.start("train", "--preset", shell.preset("longer", f"epochs: {ROUNDS}\nseed: 9"), log=log) as process:
-        shell.until(lambda: "catalog" in log.read_text(encoding="utf-8"), 60, "the run has not begun")
+        shell.until(lambda: "catalog" in log.read_text(encoding="utf-8"), 150, "the run has not begun")
         with shell.start("train", "--preset", shell.preset("tiny"), log=other) as second:
-            shell.until(lambda: "waiting" in other.read_text(encoding="utf-8"), 60, "the second command did not wait")
+            shell.until(lambda: "waiting" in other.read_text(encoding="utf-8"), 150, "the second command did not wait")
             second.send_signal(signal.SIGINT)
             second.wait(timeout=30)
-        run_id = shell.until(lambda: _run_of(shell, "longer"), 60, "no model has begun")
-        shell.until(lambda: sum(map(len, shell.rounds_of(run_id).values())) >= KILLED_AFTER, 120, "too few rounds")
+        run_id = shell.until(lambda: _run_of(shell, "longer"), 150, "no model has begun")
+        shell.until(lambda: sum(map(len, shell.rounds_of(run_id).values())) >= KILLED_AFTER, 240, "too few rounds")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     kept, ends = shell.rounds_of(run_id), time.monotonic() + 15
