@@ -199,7 +199,7 @@ def dev(
 
     settings = of_state(_settings())
     typer.echo(f"MLflow, in another terminal: mlflow ui --backend-store-uri {settings.tracking_uri} --host 127.0.0.1 --port 5000", err=True)
-    raise typer.Exit(serve(settings, port=port, auto=auto))
+    serve(settings, port=port, auto=auto)
 
 
 def main() -> None:

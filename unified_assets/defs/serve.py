@@ -1,16 +1,16 @@
-"""The Dagster UI and daemon of a lake, as a child process."""
+"""The Dagster UI and daemon of a lake."""
 
 import importlib.util
 import os
-import subprocess
 import sys
+from typing import NoReturn
 
 from unified_assets.core.settings import Settings
 from unified_assets.defs.instance import open_instance, prepare_home
 
 
-def serve(settings: Settings, *, port: int, auto: bool) -> int:
-    """Run `dagster dev` on 127.0.0.1 until it ends. Returns its exit code."""
+def serve(settings: Settings, *, port: int, auto: bool) -> NoReturn:
+    """Become `dagster dev` on 127.0.0.1: whoever ends this process ends the UI and the daemon, and its exit code is theirs."""
     from unified_assets.defs.reaper import close_dead_runs
 
     prepare_home(settings)
@@ -26,7 +26,4 @@ def serve(settings: Settings, *, port: int, auto: bool) -> int:
         **({"UNIFIED_ASSETS_AUTO": "true"} if auto else {}),
     }
     command = [sys.executable, "-m", "dagster", "dev", "--module-name", "unified_assets.definitions", "--host", "127.0.0.1", "--port", str(port)]
-    try:
-        return subprocess.run(command, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell: the arguments are ours
