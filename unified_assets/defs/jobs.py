@@ -1,4 +1,4 @@
-"""One job for each preset, and `refresh`: everything up to the datasets."""
+"""One job for each preset, `train` for a preset of one's own, and `refresh`: everything up to the datasets."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from unified_assets.defs.steps import PRESET_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 
 REFRESH = "refresh"
+TRAIN = "train"
 REFRESH_TAG = "unified_assets/refresh"
 DATA = ("catalog", "quality_report", "allocation")
 
@@ -33,6 +34,14 @@ def all_jobs() -> list[Any]:
             description="From the raw files to the datasets; trains nothing.",
         )
     ]
+    made.append(
+        dg.define_asset_job(
+            TRAIN,
+            selection=selection(known, training=True),
+            tags={**whole_range(), TRAINING_TAG: "true"},
+            description="All models, with the preset that the resource `lake` names or the run's tag gives: for a preset of one's own.",
+        )
+    )
     for name in preset_names():
         preset = load_preset(name)
         made.append(

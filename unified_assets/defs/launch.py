@@ -14,9 +14,10 @@ from unified_assets.core.errors import DataError
 from unified_assets.core.settings import Settings
 from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
-from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, selection
+from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, TRAIN, selection
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
+from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.run_lock import training_run
 from unified_assets.defs.run_steps import failed_steps
 from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET_TAG, TRAINING_TAG
@@ -77,7 +78,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     _environment(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)
-    job = preset_name if preset_name in preset_names() else preset_names()[0]
+    job = preset_name if preset_name in preset_names() else TRAIN
     token = f"cli-{os.getpid()}-{time.time_ns()}"
     tags = {**whole_range(), PRESET_TAG: _absolute(preset_name), TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
     with training_run(settings.state, token, log=log):
@@ -95,7 +96,7 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
         if not last or last[0].status not in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}:
             raise NothingToResume
         run = last[0]
-        preset_name = run.tags.get(PRESET_TAG, preset_names()[0])
+        preset_name = run.tags.get(PRESET_TAG) or LakeResource.model_fields["preset"].default
         log(f"resuming run {run.root_run_id or run.run_id} with preset {preset_name}")
         tags = {**whole_range(), PRESET_TAG: preset_name, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)

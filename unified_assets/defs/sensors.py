@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from unified_assets.defs.jobs import REFRESH, REFRESH_TAG
+from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, TRAIN
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.provenance import DATA_VERSION
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run
@@ -67,7 +67,7 @@ def new_raw_files_sensor(jobs: Sequence[Any], *, auto: bool) -> dg.SensorDefinit
         ]
         preset = {PRESET_TAG: lake.preset, TRAINING_TAG: "true"} if asked == "train" else {REFRESH_TAG: "true"}
         key = f"{asked}-{int(time.time())}"
-        training = lake.preset if lake.preset in preset_names() else preset_names()[0]
+        training = lake.preset if lake.preset in preset_names() else TRAIN
         job = training if asked == "train" else REFRESH
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, job_name=job, tags={**whole_range(), **preset})], asset_events=events)
 

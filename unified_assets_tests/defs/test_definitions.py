@@ -7,6 +7,7 @@ import dagster as dg
 from unified_assets.core import plugins
 from unified_assets.defs.executor import PRELOAD
 from unified_assets.defs.partitions import MODALITY, modality_names
+from unified_assets.presets import preset_names
 
 
 def definitions():
@@ -44,7 +45,7 @@ def test_a_model_a_dataset_and_a_job_each():
         *(f"{kind}/{model}" for model in models for kind in ("dataset", "model")),
     }
     jobs = {job.name: job for job in definitions().resolve_all_job_defs() if not job.name.startswith("__")}
-    assert set(jobs) == {"refresh", "quick_start", "collaborative_training"}
+    assert set(jobs) == {"refresh", "train", *preset_names()}
     for job in jobs.values():
         assert job.tags["dagster/asset_partition_range_start"] == modality_names()[0] == "document"
         assert job.tags["dagster/asset_partition_range_end"] == modality_names()[-1]
