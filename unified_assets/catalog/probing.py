@@ -10,6 +10,7 @@ import xxhash
 
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.files import Detection, detect, open_regular, probe_stream
+from unified_assets.formats.archives import list_members
 
 PROBED = ("width", "height", "duration_s", "sample_rate_hz", "channels", "encoding", "language", "records", "pages", "title", "frames", "fps")
 STILL_WRITTEN = "still_being_written"
@@ -26,6 +27,12 @@ _CONTAINERS = frozenset(
         "application/vnd.rar",
     }
 )
+_WHY_NOT = {
+    "image/heic": "HEIC needs an HEVC decoder, which no permissive dependency brings; save it as JPEG, PNG, WebP or AVIF",
+    "image/avif": "this build of Pillow has no AVIF decoder; pip install -U pillow",
+    "image/webp": "this build of Pillow has no WebP decoder; pip install -U pillow",
+    "image/svg+xml": "a drawing in XML: rendering it needs a browser engine; save it as PNG",
+}
 _CHUNK = 1 << 20
 LARGE_BYTES = 512 << 20
 MIN_ALLOCATED_SHARE = 0.01
@@ -100,7 +107,7 @@ def _digest(stream: BinaryIO) -> str:
 
 def _probe(stream: BinaryIO, found: Detection, *, empty: bool) -> tuple[str, str | None, Mapping[str, Any]]:
     if found.modality == "other":
-        return "unsupported", _unsupported(found.media_type), {}
+        return _contained(stream, found.media_type) if found.media_type in _CONTAINERS else ("unsupported", *_unsupported(found.media_type))
     if empty and found.modality != "text":
         return "quarantined", "empty", {}
     try:
@@ -114,10 +121,26 @@ def _probe(stream: BinaryIO, found: Detection, *, empty: bool) -> tuple[str, str
         return "quarantined", type(error).__name__, _detail(str(error))
 
 
-def _unsupported(media_type: str) -> str:
-    if media_type in _CONTAINERS:
-        return "container"
-    return {"application/octet-stream": "unknown_format", "inode/x-empty": "empty"}.get(media_type, "unsupported_format")
+def _contained(stream: BinaryIO, media_type: str) -> tuple[str, str | None, Mapping[str, Any]]:
+    """A container is listed and stays closed; one that would burst, or cannot be listed, says so."""
+    try:
+        return "unsupported", "container", {"probe_extra": _json(list_members(stream, media_type))}
+    except UnreadableFile as error:
+        known = {"listed": False, "problem": error.reason, "detail": error.detail[:_TITLE_CHARS]}
+        return ("quarantined", "bomb", _detail(error.detail)) if error.reason == "bomb" else ("unsupported", "container", {"probe_extra": _json(known)})
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes becomes its row
+        return "unsupported", "container", {"probe_extra": _json({"listed": False, "problem": type(error).__name__, "detail": str(error)[:_TITLE_CHARS]})}
+
+
+def _unsupported(media_type: str) -> tuple[str, Mapping[str, Any]]:
+    reason = {"application/octet-stream": "unknown_format", "inode/x-empty": "empty"}.get(media_type, "unsupported_format")
+    return reason, _detail(_WHY_NOT.get(media_type, ""))
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, default=str)
 
 
 def _columns(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,7 +149,7 @@ def _columns(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(known.get("title"), str):
         known["title"] = known["title"].encode("utf-8", "replace").decode()[:_TITLE_CHARS]
     extra = {name: value for name, value in values.items() if name not in PROBED}
-    return {**known, "probe_extra": json.dumps(extra, sort_keys=True, default=str)} if extra else known
+    return {**known, "probe_extra": _json(extra)} if extra else known
 
 
 def _detail(text: str) -> Mapping[str, Any]:

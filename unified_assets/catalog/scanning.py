@@ -27,7 +27,7 @@ from unified_assets.core.settings import Settings
 from unified_assets.files import open_regular
 from unified_assets.store.local import Store, write_table, write_text
 
-DETECTOR_VERSION = 1  # raise it when detection or a probe gives other rows for the same bytes
+DETECTOR_VERSION = 2  # raise it when detection or a probe gives other rows for the same bytes
 LARGE_BYTES_PER_S = 20e6  # what a large file is given time for, beyond the limit of all files
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _MEANING = ["path", "file_id", "size_bytes", "modality", "media_type", "extension_agrees", "status", "reason"]

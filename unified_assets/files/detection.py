@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from unified_assets.core import plugins
 from unified_assets.files import containers
-from unified_assets.files.text_structure import TEXT_EXTENSIONS, text_media_type
+from unified_assets.files.text_structure import SVG, TEXT_EXTENSIONS, text_media_type
 from unified_assets.formats.encodings import decode_text, find_encoding
 
 HEAD_BYTES = 1 << 16
@@ -56,7 +56,8 @@ _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free"}
 _SAME_FAMILY = (
     frozenset({"application/json", "application/jsonl"}),
-    frozenset({"text/xml", "text/html"}),
+    frozenset({"text/xml", "text/html", SVG}),
+    frozenset({"application/gzip", SVG}),
     frozenset({"video/mp4", "video/quicktime", "audio/mp4"}),
     frozenset({"video/x-matroska", "video/webm"}),
 )
@@ -147,6 +148,13 @@ def _by_extension() -> dict[str, str]:
         "tar": "application/x-tar",
         "7z": "application/x-7z-compressed",
         "rar": "application/vnd.rar",
+        "bz2": "application/x-bzip2",
+        "xz": "application/x-xz",
+        "zst": "application/zstd",
+        "heic": "image/heic",
+        "heif": "image/heic",
+        "avif": "image/avif",
+        "svg": SVG,
         "xlsx": containers.XLSX,
         "xls": containers.XLS,
         **TEXT_EXTENSIONS,

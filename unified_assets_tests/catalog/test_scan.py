@@ -1,6 +1,7 @@
 """Every path gets a row; nothing hangs; a rescan costs what changed."""
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -106,6 +107,25 @@ def test_damaged_and_mislabelled_files_become_rows_with_a_reason(settings):
     }
     assert [path for path, row in found.items() if not row["extension_agrees"]] == ["really a picture.txt"]
     assert "MiB" in found["bomb.docx"]["probe_extra"]
+
+
+def test_containers_are_listed_and_pictures_without_a_decoder_say_what_is_missing(settings):
+    (settings.raw / "archive.zip").write_bytes(package({"readme.txt": b"hello", "more/b.txt": b"you"}))
+    (settings.raw / "bomb.zip").write_bytes(package({"zeros": bytes(32 << 20)}))
+    (settings.raw / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(64))
+    (settings.raw / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    scan(settings)
+    found = rows(settings)
+    assert {path: told(row) for path, row in found.items()} == {
+        "archive.zip": ("other", "application/zip", "unsupported", "container"),
+        "bomb.zip": ("other", "application/zip", "quarantined", "bomb"),
+        "photo.heic": ("other", "image/heic", "unsupported", "unsupported_format"),
+        "drawing.svg": ("other", "image/svg+xml", "unsupported", "unsupported_format"),
+    }
+    listing = json.loads(found["archive.zip"]["probe_extra"])
+    assert listing == {"listed": True, "members": 2, "unpacked_bytes": 8, "archives_inside": 0, "names": ["readme.txt", "more/b.txt"]}
+    assert "HEVC" in found["photo.heic"]["probe_extra"]
+    assert all(row["extension_agrees"] for row in found.values())
 
 
 def test_a_sparse_terabyte_and_a_one_line_table_cost_nothing(settings):
