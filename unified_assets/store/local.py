@@ -110,8 +110,9 @@ class Store:
     def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
         """Hold the kernel lock of this name (freed when the process dies). `wait=False` raises BlockingIOError if it is held."""
         folder = self.state / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             yield
