@@ -1,5 +1,6 @@
 """One path in; the columns of its catalog row that need its content out. Runs in a guarded worker process."""
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ _WHY_NOT = {
     "image/svg+xml": "a drawing in XML: rendering it needs a browser engine; save it as PNG",
 }
 _CHUNK = 1 << 20
+_AT_ONCE = 1 << 20  # a file of up to so many bytes is read once, for all that looks at it
 LARGE_BYTES = 512 << 20
 MIN_ALLOCATED_SHARE = 0.01
 _TITLE_CHARS = 300
@@ -75,11 +77,12 @@ def _examine(root: Path, listed: Listed, *, deep: bool) -> Probed:
         _require_stillness(stream, listed)
         _require_substance(stream)
         try:
-            found = detect(stream, listed.path)
-            file_id = _digest(stream)
+            content = io.BytesIO(stream.read(_CHUNK << 6)) if listed.size_bytes <= _AT_ONCE else stream
+            found = detect(content, listed.path)
+            file_id = _digest(content)
         except OSError as error:
             raise UnreadableFile("io_error", error.strerror or "") from error
-        status, reason, columns = _probe(stream, found, empty=not listed.size_bytes) if deep else ("ok", None, {})
+        status, reason, columns = _probe(content, found, empty=not listed.size_bytes) if deep else ("ok", None, {})
         _require_stillness(stream, listed)
     return Probed(file_id, found.modality, found.media_type, found.agrees, status, reason, columns)
 
@@ -98,6 +101,8 @@ def _require_substance(stream: BinaryIO) -> None:
 
 
 def _digest(stream: BinaryIO) -> str:
+    if isinstance(stream, io.BytesIO):
+        return xxhash.xxh3_128_hexdigest(stream.getbuffer())
     stream.seek(0)
     digest = xxhash.xxh3_128()
     while chunk := stream.read(_CHUNK):

@@ -14,6 +14,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]")  # GB 2312 level 1 and its punctuation
+_MARKED = {b"\xef", b"\xff", b"\xfe", b"\0"}
 _KANA_SJIS = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41\x42]")
 _KANA_EUC = re.compile(rb"\xa4[\xa1-\xf3]|\xa5[\xa1-\xf6]")
 _HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
@@ -39,7 +40,7 @@ class Encoding(NamedTuple):
 
 def find_encoding(data: bytes, *, whole: bool) -> Encoding | None:
     """The encoding of a text, or None where the bytes are no text. `whole` is False for the head of a longer file."""
-    for mark, name in _BOMS:
+    for mark, name in _BOMS if data[:1] in _MARKED else ():
         if data.startswith(mark) and _decodes(data[len(mark) :], name, whole=whole):
             return Encoding(name, len(mark), confident=True)
     if b"\0" in data and (found := _utf16_without_mark(data, whole=whole)):
@@ -56,12 +57,21 @@ def decode_text(data: bytes, *, whole: bool = True) -> tuple[str, Encoding]:
     encoding = find_encoding(data, whole=whole)
     if encoding is None:
         raise UnreadableFile("not_text", "control characters throughout")
-    decoder = codecs.getincrementaldecoder(encoding.name)("strict")
-    return decoder.decode(data[encoding.mark :], final=whole), encoding
+    return decode_as(data, encoding, whole=whole), encoding
+
+
+def decode_as(data: bytes, encoding: Encoding, *, whole: bool = True) -> str:
+    """The text in an encoding that was found for it."""
+    if whole:
+        return str(data[encoding.mark :], encoding.name)
+    return codecs.getincrementaldecoder(encoding.name)("strict").decode(data[encoding.mark :], final=False)
 
 
 def _decodes(data: bytes, name: str, *, whole: bool) -> bool:
     try:
+        if whole or (name == "utf-8" and data.isascii()):
+            str(data, name)
+            return True
         codecs.getincrementaldecoder(name)("strict").decode(data, final=whole)
     except UnicodeDecodeError:
         return False
