@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unified_assets.catalog import scan
+from unified_assets.catalog import examining, scan
 from unified_assets.core import plugins
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.paths import encode_path
@@ -219,6 +219,35 @@ def test_a_copied_lake_has_the_same_digests(settings, tmp_path):
     shutil.copytree(settings.raw, tmp_path / "copy")
     elsewhere = scan(Settings(raw=tmp_path / "copy", state=tmp_path / "other state", workers=1))
     assert elsewhere.digests == first.digests
+
+
+def test_shards_make_no_difference(settings, monkeypatch):
+    for number in range(11):
+        (settings.raw / f"{number}.txt").write_text(f"text {number}")
+    whole = scan(settings)
+    monkeypatch.setattr(examining, "SHARD", 3)
+    in_shards = scan(settings.model_copy(update={"state": settings.state.with_name("other")}))
+    assert in_shards.digests == whole.digests
+    assert Store(settings.state).table("catalog").equals(Store(settings.state.with_name("other")).table("catalog"))
+
+
+def test_what_turns_into_something_else_is_seen(settings):
+    (settings.raw / "a.txt").write_text("one")
+    os.mkfifo(settings.raw / "b.txt")
+    (settings.raw / "c.txt").symlink_to("a.txt")
+    scan(settings)
+    assert (scan(settings).published, scan(settings).unchanged) == (False, 3)
+    for name in "abc":
+        (settings.raw / f"{name}.txt").unlink()
+    os.mkfifo(settings.raw / "a.txt")
+    (settings.raw / "b.txt").symlink_to("c.txt")
+    (settings.raw / "c.txt").write_text("three")
+    scan(settings)
+    assert {path: told(row)[1:] for path, row in rows(settings).items()} == {
+        "a.txt": ("inode/fifo", "unreadable", "not_regular"),
+        "b.txt": ("inode/symlink", "unreadable", "link"),
+        "c.txt": ("text/plain", "ok", None),
+    }
 
 
 def test_an_empty_lake_is_published_once_and_a_missing_one_is_refused(settings, tmp_path):
