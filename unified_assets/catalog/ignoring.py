@@ -25,7 +25,9 @@ def ignored_paths(settings: Settings) -> Callable[[str, str], bool]:
     pattern = re.compile("|".join(map(_regular, globs)), re.DOTALL) if globs else None
 
     def ignored(path: str, name: str) -> bool:
-        if name.startswith((".", _LOCK_FILE)) or name in SYSTEM_NAMES or path == CONFIG_NAME:
+        if name[:1] in {".", "~"} and name.startswith((".", _LOCK_FILE)):
+            return True
+        if name in SYSTEM_NAMES or path == CONFIG_NAME:
             return True
         return pattern is not None and pattern.fullmatch(path) is not None
 

@@ -24,7 +24,7 @@ from unified_assets.core import plugins
 from unified_assets.core.errors import UsageError
 
 BATCH = 16
-RECYCLE_AFTER = 2_000  # items one worker handles before it is replaced: leaks of native decoders stay small
+RECYCLE_AFTER = 10_000  # items one worker handles before it is replaced: leaks of native decoders stay small
 _CHUNK = 1 << 20
 
 __all__ = ["NotImportable", "Outcome", "WorkerPool", "WorkersUnavailable"]

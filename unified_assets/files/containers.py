@@ -1,16 +1,19 @@
 """A stream that starts like a container in; the media type that its directory shows out."""
 
-import zipfile
 from collections.abc import Callable
 from typing import BinaryIO
 
 import olefile
+
+from unified_assets.core.errors import UnreadableFile
+from unified_assets.formats.zip_directory import read_directory
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 DOC, PPT, XLS = "application/msword", "application/vnd.ms-powerpoint", "application/vnd.ms-excel"
 _PARTS = (("word/", DOCX), ("ppt/", PPTX), ("xl/", XLSX))
+_BOOK = "META-INF/container.xml"
 _STREAMS = (("WordDocument", DOC), ("PowerPoint Document", PPT), ("Workbook", XLS), ("Book", XLS))
 _ENCRYPTED = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX}
 _OPEN_DOCUMENT = b"mimetypeapplication/"
@@ -34,15 +37,13 @@ def zip_media_type(stream: BinaryIO, head: bytes) -> str:
     if at >= 0:
         declared = head[at + len(b"mimetype") : at + 128].split(b"PK", 1)[0]
         return declared.decode("ascii", "replace").strip()
-    stream.seek(0)
     try:
-        with zipfile.ZipFile(stream) as package:
-            names = package.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        names = [entry.name for entry in read_directory(stream)]
+    except UnreadableFile:
         return next((media_type for part, media_type in _PARTS if part.encode() in head), "application/zip")
     if "[Content_Types].xml" in names:
         return next((media_type for part, media_type in _PARTS if any(name.startswith(part) for name in names)), "application/zip")
-    return "application/zip"
+    return "application/epub+zip" if _BOOK in names else "application/zip"
 
 
 def ole_media_type(stream: BinaryIO, extension: str) -> str:

@@ -9,46 +9,48 @@ from typing import BinaryIO, NamedTuple
 
 from unified_assets.core import plugins
 from unified_assets.files import containers
-from unified_assets.files.text_structure import TEXT_EXTENSIONS, text_media_type
-from unified_assets.formats.encodings import decode_text, find_encoding
+from unified_assets.files.text_structure import SVG, TEXT_EXTENSIONS, text_media_type
+from unified_assets.formats.encodings import decode_as, find_encoding
 
 HEAD_BYTES = 1 << 16
 UNKNOWN, EMPTY = "application/octet-stream", "inode/x-empty"
 
-_MAGIC = (  # (offset, bytes, media type)
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"),
-    (0, b"II+\0", "image/tiff"),
-    (0, b"MM\0+", "image/tiff"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"FLV\x01", "video/x-flv"),
-    (0, b"\0\0\x01\xba", "video/mpeg"),
-    (0, b"\0\0\x01\xb3", "video/mpeg"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "video/x-ms-asf"),
-    (0, b"{\\rtf", "application/rtf"),
-    (0, b"\x1f\x8b", "application/gzip"),
-    (0, b"BZh", "application/x-bzip2"),
-    (0, b"\xfd7zXZ\0", "application/x-xz"),
-    (0, b"(\xb5/\xfd", "application/zstd"),
-    (0, b"7z\xbc\xaf'\x1c", "application/x-7z-compressed"),
-    (0, b"Rar!\x1a\x07", "application/vnd.rar"),
-    (257, b"ustar", "application/x-tar"),
-    (0, b"\x7fELF", "application/x-executable"),
-    (0, b"MZ", "application/vnd.microsoft.portable-executable"),
-    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
-    (0, b"PAR1", "application/vnd.apache.parquet"),
-    (0, b"ARROW1", "application/vnd.apache.arrow.file"),
-    (0, b"\x93NUMPY", "application/x-npy"),
-    (0, b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
-    (0, b"wOFF", "font/woff"),
-    (0, b"wOF2", "font/woff2"),
-    (0, b"\0\x01\0\0\0", "font/ttf"),
-    (0, b"OTTO", "font/otf"),
+_MAGIC = (  # (bytes at the start, media type)
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
+    (b"fLaC", "audio/flac"),
+    (b"FLV\x01", "video/x-flv"),
+    (b"\0\0\x01\xba", "video/mpeg"),
+    (b"\0\0\x01\xb3", "video/mpeg"),
+    (b"0&\xb2u\x8ef\xcf\x11", "video/x-ms-asf"),
+    (b"{\\rtf", "application/rtf"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"(\xb5/\xfd", "application/zstd"),
+    (b"7z\xbc\xaf'\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"\x7fELF", "application/x-executable"),
+    (b"MZ", "application/vnd.microsoft.portable-executable"),
+    (b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (b"PAR1", "application/vnd.apache.parquet"),
+    (b"ARROW1", "application/vnd.apache.arrow.file"),
+    (b"\x93NUMPY", "application/x-npy"),
+    (b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
+    (b"wOFF", "font/woff"),
+    (b"wOF2", "font/woff2"),
+    (b"\0\x01\0\0\0", "font/ttf"),
+    (b"OTTO", "font/otf"),
 )
+_BY_FIRST_BYTE = {
+    bytes([first]): tuple((magic, media_type) for magic, media_type in _MAGIC if magic[0] == first) for first in {magic[0] for magic, _ in _MAGIC}
+}
 _RIFF = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _AIFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
 _CHUNKED = {b"RIFF": _RIFF, b"RF64": _RIFF, b"FORM": _AIFF}
@@ -56,7 +58,8 @@ _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free"}
 _SAME_FAMILY = (
     frozenset({"application/json", "application/jsonl"}),
-    frozenset({"text/xml", "text/html"}),
+    frozenset({"text/xml", "text/html", SVG}),
+    frozenset({"application/gzip", SVG}),
     frozenset({"video/mp4", "video/quicktime", "audio/mp4"}),
     frozenset({"video/x-matroska", "video/webm"}),
 )
@@ -87,17 +90,23 @@ def _by_content(stream: BinaryIO, head: bytes, extension: str) -> str:
     if found:
         return found
     whole = len(head) < HEAD_BYTES
-    if find_encoding(head, whole=whole) is not None:
-        return text_media_type(decode_text(head, whole=whole)[0], extension, whole=whole)
+    encoding = find_encoding(head, whole=whole)
+    if encoding is not None:
+        return text_media_type(decode_as(head, encoding, whole=whole), extension, whole=whole)
     if containers.is_aac(head):
         return "audio/aac"
     return "audio/mpeg" if containers.is_mp3(stream, head) else UNKNOWN
 
 
 def _by_magic(head: bytes) -> str | None:
-    for offset, magic, media_type in _MAGIC:
-        if head.startswith(magic, offset):
-            return media_type
+    found = next((media_type for magic, media_type in _BY_FIRST_BYTE.get(head[:1], ()) if head.startswith(magic)), None)
+    return found or _by_two_marks(head)
+
+
+def _by_two_marks(head: bytes) -> str | None:
+    """Formats whose first bytes leave a choice."""
+    if head.startswith(b"ustar", 257):
+        return "application/x-tar"
     if head[:4] in _CHUNKED:
         return _CHUNKED[head[:4]].get(head[8:12])
     if head[:4] == b"OggS":
@@ -147,6 +156,13 @@ def _by_extension() -> dict[str, str]:
         "tar": "application/x-tar",
         "7z": "application/x-7z-compressed",
         "rar": "application/vnd.rar",
+        "bz2": "application/x-bzip2",
+        "xz": "application/x-xz",
+        "zst": "application/zstd",
+        "heic": "image/heic",
+        "heif": "image/heic",
+        "avif": "image/avif",
+        "svg": SVG,
         "xlsx": containers.XLSX,
         "xls": containers.XLS,
         **TEXT_EXTENSIONS,
@@ -157,7 +173,7 @@ def _by_extension() -> dict[str, str]:
 @cache
 def _known_by_content() -> frozenset[str]:
     """Media types that content would have shown: their extension alone proves nothing."""
-    return frozenset({*(media_type for _, _, media_type in _MAGIC), *_by_extension().values()} - _plugged_in())
+    return frozenset({"application/x-tar", *(media_type for _, media_type in _MAGIC), *_by_extension().values()} - _plugged_in())
 
 
 def _plugged_in() -> set[str]:

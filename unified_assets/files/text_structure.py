@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+SVG = "image/svg+xml"  # catalogued, not decoded: its markup says little and drawing it needs a renderer
 TEXT_EXTENSIONS = {
     "txt": "text/plain",
     "text": "text/plain",
@@ -21,11 +22,21 @@ TEXT_EXTENSIONS = {
     "xml": "text/xml",
     "html": "text/html",
     "htm": "text/html",
+    "xhtml": "text/html",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
 }
 _MARKUP = re.compile(r"\s*(?:<\?xml\b|<!DOCTYPE\b|<!--|<[A-Za-z_][\w:.-]*(?:\s[^<>]*)?/?>)")
 _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!DOCTYPE\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _JSON_HEAD = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:["\[{\]\-\d]|true|false|null|$))')
 _MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\[[^\]]+\]\([^)]+\)|[*-] \S.*\n[*-] \S)", re.MULTILINE)
+_SVG_HEAD = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\])?>\s*)?(?:<!--.*?-->\s*)*<(?:svg:)?svg[\s>]", re.DOTALL
+)
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?:.*\r?\n){1,200}?---[ \t]*\r?\n")
+_YAML_LINE = re.compile(r"\s*(?:#.*|-(?:\s.*)?|(?:- )*(?:[\w./-]+|\"[^\"]*\"|'[^']*')\s*:(?:\s.*)?|\.\.\.|---(?:\s.*)?|%YAML.*)$")
+_YAML_NEST = re.compile(r"^(\s*)(?:- )?[\w./-]+:[ \t]*\n\1(?:[ ]+|- )\S", re.MULTILINE)
+_BOXES = re.compile(r"(?:-?\d+(?:\.\d+)?,){4,}")
 _SAMPLE_LINES = 12
 
 
@@ -34,15 +45,43 @@ def text_media_type(head: str, extension: str, *, whole: bool) -> str:
     named = TEXT_EXTENSIONS.get(extension)
     if _JSON_HEAD.match(head) and (found := _json_type(head, whole=whole)):
         return found
+    if head.lstrip("\ufeff \t\r\n").startswith("<") and (found := _markup_type(head[:8192], named)):
+        return found
+    if named in {"text/csv", "text/tab-separated-values"}:
+        return named
+    if named in {None, "application/json", "application/jsonl", "text/xml", "text/html"}:
+        return _table_type(head, whole=whole) or (_prose_type(head, whole=whole) if named is None else "text/plain")
+    return named
+
+
+def _markup_type(head: str, named: str | None) -> str | None:
+    if _SVG_HEAD.match(head):
+        return SVG
     if _HTML.match(head):
         return "text/html"
     if _MARKUP.match(head) and named not in {"text/markdown", "text/csv", "text/tab-separated-values"}:
         return "text/html" if named == "text/html" else "text/xml"
-    if named in {"text/csv", "text/tab-separated-values"}:
-        return named
-    if named in {None, "application/json", "application/jsonl", "text/xml", "text/html"}:
-        return _table_type(head, whole=whole) or ("text/markdown" if named is None and _MARKDOWN.search(head) else "text/plain")
-    return named
+    return None
+
+
+def _prose_type(head: str, *, whole: bool) -> str:
+    """Markdown by its marks or the settings before it; YAML where every line is of it; else plain."""
+    if _FRONT_MATTER.match(head):
+        return "text/markdown"
+    if _is_yaml(head, whole=whole):
+        return "application/yaml"
+    return "text/markdown" if _MARKDOWN.search(head) else "text/plain"
+
+
+def _is_yaml(head: str, *, whole: bool) -> bool:
+    """Lines of `key: value` alone are also how people write notes: YAML has its mark, or nests."""
+    if ":" not in head[:2000]:
+        return False
+    lines = head[:8192].splitlines()
+    sample = [line for line in (lines if whole and len(head) <= 8192 else lines[:-1])[:60] if line.strip()]
+    if len(sample) < 2 or not all(map(_YAML_LINE.match, sample)):
+        return False
+    return head.startswith(("---", "%YAML")) or _YAML_NEST.search(head[:8192]) is not None
 
 
 def _json_type(head: str, *, whole: bool) -> str | None:
@@ -70,6 +109,8 @@ def _table_type(head: str, *, whole: bool) -> str | None:
     """A table has the same number of cells, at least two, in each of its first lines, three or more of them."""
     lines = head.splitlines()
     sample = lines[:_SAMPLE_LINES] if whole or len(lines) > _SAMPLE_LINES else lines[:-1]
+    if len(sample) >= 3 and all(map(_BOXES.match, sample)):
+        return "text/csv"  # coordinates, then a text that may hold commas of its own
     for delimiter, media_type in (("\t", "text/tab-separated-values"), (",", "text/csv"), (";", "text/csv")):
         try:
             widths = [len(row) for row in csv.reader(io.StringIO("\n".join(sample)), delimiter=delimiter) if row]

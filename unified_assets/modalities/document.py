@@ -14,7 +14,7 @@ import olefile
 from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import DecodedDocument, Page
-from unified_assets.formats import drawing, open_document, pictures, portable_document, rich_text, slide_binary, word_binary
+from unified_assets.formats import drawing, electronic_book, open_document, pictures, portable_document, rich_text, slide_binary, word_binary
 from unified_assets.formats.packages import open_package
 from unified_assets.formats.slide_package import SlideDeck
 from unified_assets.formats.word_package import WordDocument, title_of
@@ -23,6 +23,7 @@ MAX_PAGES = 4
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _PDF, _RTF, _DOC, _PPT = "application/pdf", "application/rtf", "application/msword", "application/vnd.ms-powerpoint"
 _DOCX, _PPTX = f"{_OFFICE}wordprocessingml.document", f"{_OFFICE}presentationml.presentation"
+_EPUB = "application/epub+zip"
 _ODT, _ODP = "application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.presentation"
 
 
@@ -96,6 +97,16 @@ def _decode_open_document(stream: BinaryIO) -> DecodedDocument:
         return _flowing(*open_document.open_document_blocks(package))
 
 
+def _probe_epub(stream: BinaryIO) -> Mapping[str, Any]:
+    with open_package(stream) as package:
+        return {"title": electronic_book.book_title(package) or None}
+
+
+def _decode_epub(stream: BinaryIO) -> DecodedDocument:
+    with open_package(stream) as package:
+        return _flowing(*electronic_book.book_blocks(package))
+
+
 def _probe_doc(stream: BinaryIO) -> Mapping[str, Any]:
     with _ole(stream) as package:
         word_binary.word_text(package)
@@ -164,6 +175,7 @@ _PROBES: Mapping[str, Callable[[BinaryIO], Mapping[str, Any]]] = {
     _RTF: _probe_rtf,
     _ODT: _probe_open_document,
     _ODP: _probe_open_document,
+    _EPUB: _probe_epub,
 }
 _DECODERS: Mapping[str, Callable[[BinaryIO], DecodedDocument]] = {
     _PDF: _decode_pdf,
@@ -174,6 +186,7 @@ _DECODERS: Mapping[str, Callable[[BinaryIO], DecodedDocument]] = {
     _RTF: _decode_rtf,
     _ODT: _decode_open_document,
     _ODP: _decode_open_document,
+    _EPUB: _decode_epub,
 }
 
 
@@ -187,7 +200,7 @@ def _bad() -> tuple[bytes, str]:
 
 MODALITY = Modality(
     name="document",
-    description="PDF and Office documents: pages, their text and the pictures inside them.",
+    description="PDF, Office documents and books: pages, their text and the pictures inside them.",
     media_types=frozenset(_DECODERS),
     probe=probe,
     decode=decode,
@@ -201,6 +214,7 @@ MODALITY = Modality(
         "rtf": _RTF,
         "odt": _ODT,
         "odp": _ODP,
+        "epub": _EPUB,
     },
     good=_good,
     bad=_bad,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
@@ -15,7 +15,21 @@ from unified_assets.core.media import DecodedImage
 
 MAX_PIXELS = 40_000_000  # decoded; a JPEG above it is decoded at a fraction of its size
 MAX_DRAFT_PIXELS = 178_000_000  # Pillow itself refuses to open more
-_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/bmp": "BMP", "image/tiff": "TIFF", "image/webp": "WEBP"}
+_ALWAYS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/bmp": "BMP", "image/tiff": "TIFF"}
+# Pillow's wheels bring both. HEIC has no decoder here: its codec (HEVC) comes in no permissive wheel that the project depends on.
+_BUILT_IN = {"image/webp": ("WEBP", "webp"), "image/avif": ("AVIF", "avif")}
+_FORMATS = {**_ALWAYS, **{media_type: name for media_type, (name, feature) in _BUILT_IN.items() if features.check(feature)}}
+_EXTENSIONS = {
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
 
 
 def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
@@ -100,16 +114,7 @@ MODALITY = Modality(
     probe=probe,
     decode=decode,
     views=("image",),
-    extensions={
-        "jpg": "image/jpeg",
-        "jpeg": "image/jpeg",
-        "png": "image/png",
-        "gif": "image/gif",
-        "bmp": "image/bmp",
-        "tif": "image/tiff",
-        "tiff": "image/tiff",
-        "webp": "image/webp",
-    },
+    extensions={extension: media_type for extension, media_type in _EXTENSIONS.items() if media_type in _FORMATS},
     good=_good,
     bad=_bad,
 )

@@ -1,15 +1,17 @@
 """Text: prose, records and markup in; encoding and number of records, or the text out."""
 
 import csv
-import io
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from unified_assets.core.contracts import Modality
 from unified_assets.core.media import DecodedText
 from unified_assets.formats.encodings import decode_text
+from unified_assets.formats.languages import find_language
+from unified_assets.formats.tables import count_rows, find_dialect
 
 MAX_BYTES = 4 << 20
 MAX_LINE_COUNT_BYTES = 256 << 20
@@ -17,10 +19,13 @@ _DELIMITERS = {"text/csv": ",", "text/tab-separated-values": "\t"}
 
 
 def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
-    """Encoding, and the number of records of a table, of JSON or of JSON lines where counting is cheap."""
+    """Encoding, language, and for a table, JSON or JSON lines the number of records where counting is cheap, with the table's dialect."""
     data, whole = _read(stream)
     text, encoding = decode_text(data, whole=whole)
-    return {"encoding": encoding.name, "records": _records(text, media_type) if whole else _lines(stream, media_type)}
+    facts: dict[str, Any] = {"encoding": encoding.name, "language": find_language(text)}
+    if media_type in _DELIMITERS:
+        return facts | _table(text, stream, media_type, whole=whole)
+    return facts | {"records": _records(text, media_type) if whole else _lines(stream, media_type)}
 
 
 def decode(stream: BinaryIO, media_type: str) -> DecodedText:  # noqa: ARG001 - text is text
@@ -36,16 +41,26 @@ def _read(stream: BinaryIO) -> tuple[bytes, bool]:
     return data[:MAX_BYTES], len(data) <= MAX_BYTES
 
 
+def _table(text: str, stream: BinaryIO, media_type: str, *, whole: bool) -> dict[str, Any]:
+    dialect = find_dialect(text, _DELIMITERS[media_type])
+    if dialect is None:
+        return {"records": max(0, sum(1 for line in text.splitlines() if line) - 1) if whole else None}
+    records = None
+    if whole:
+        with suppress(csv.Error):
+            records = count_rows(text, dialect)
+    elif '"' not in text and "\n" in text:
+        lines = _lines(stream, "application/jsonl")
+        records = None if lines is None else lines - dialect.header
+    return {"records": records, "dialect": dialect._asdict()}
+
+
 def _records(text: str, media_type: str) -> int | None:
     try:
-        if media_type in _DELIMITERS:
-            first = text.partition("\n")[0]
-            delimiter = ";" if media_type == "text/csv" and first.count(";") > first.count(",") else _DELIMITERS[media_type]
-            return max(0, sum(1 for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row) - 1)
         if media_type == "application/jsonl":
             return sum(1 for line in text.splitlines() if line.strip())
         return _members(json.loads(text)) if media_type == "application/json" else None
-    except (csv.Error, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -94,6 +109,7 @@ MODALITY = Modality(
             "application/jsonl",
             "text/xml",
             "text/html",
+            "application/yaml",
         }
     ),
     probe=probe,
@@ -111,6 +127,9 @@ MODALITY = Modality(
         "xml": "text/xml",
         "html": "text/html",
         "htm": "text/html",
+        "xhtml": "text/html",
+        "yaml": "application/yaml",
+        "yml": "application/yaml",
     },
     good=_good,
     bad=_bad,

@@ -110,8 +110,9 @@ class Store:
     def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
         """Hold the kernel lock of this name (freed when the process dies). `wait=False` raises BlockingIOError if it is held."""
         folder = self.state / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             yield
@@ -134,15 +135,16 @@ def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: Mapping[st
     ordered.write_parquet(target / "part-00000.parquet", compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
 
 
-def read_table(folder: Path, name: str) -> pl.DataFrame:
-    """Read all parts of a table folder. Raises StaleSchema when another schema version wrote it."""
+def read_table(folder: Path, name: str, *, columns: list[str] | None = None) -> pl.DataFrame:
+    """Read all parts of a table folder, or some of its columns. Raises StaleSchema when another schema version wrote it."""
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
-        return pl.DataFrame(schema=dict(SCHEMAS[name]))
+        empty = pl.DataFrame(schema=dict(SCHEMAS[name]))
+        return empty if columns is None else empty.select(columns)
     found = int(pl.read_parquet_metadata(parts[0]).get("unified_assets_schema", "0"))
     if found != tables.SCHEMA_VERSION:
         raise StaleSchema(table=name, found=found, expected=tables.SCHEMA_VERSION)
-    return pl.concat([pl.read_parquet(part) for part in parts])
+    return pl.concat([pl.read_parquet(part, columns=columns) for part in parts])
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Every path gets a row; nothing hangs; a rescan costs what changed."""
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unified_assets.catalog import scan
+from unified_assets.catalog import examining, scan
 from unified_assets.core import plugins
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.paths import encode_path
@@ -108,6 +109,25 @@ def test_damaged_and_mislabelled_files_become_rows_with_a_reason(settings):
     assert "MiB" in found["bomb.docx"]["probe_extra"]
 
 
+def test_containers_are_listed_and_pictures_without_a_decoder_say_what_is_missing(settings):
+    (settings.raw / "archive.zip").write_bytes(package({"readme.txt": b"hello", "more/b.txt": b"you"}))
+    (settings.raw / "bomb.zip").write_bytes(package({"zeros": bytes(32 << 20)}))
+    (settings.raw / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(64))
+    (settings.raw / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    scan(settings)
+    found = rows(settings)
+    assert {path: told(row) for path, row in found.items()} == {
+        "archive.zip": ("other", "application/zip", "unsupported", "container"),
+        "bomb.zip": ("other", "application/zip", "quarantined", "bomb"),
+        "photo.heic": ("other", "image/heic", "unsupported", "unsupported_format"),
+        "drawing.svg": ("other", "image/svg+xml", "unsupported", "unsupported_format"),
+    }
+    listing = json.loads(found["archive.zip"]["probe_extra"])
+    assert listing == {"listed": True, "members": 2, "unpacked_bytes": 8, "archives_inside": 0, "names": ["readme.txt", "more/b.txt"]}
+    assert "HEVC" in found["photo.heic"]["probe_extra"]
+    assert all(row["extension_agrees"] for row in found.values())
+
+
 def test_a_sparse_terabyte_and_a_one_line_table_cost_nothing(settings):
     with (settings.raw / "hole.txt").open("wb") as stream:
         stream.truncate(1 << 40)
@@ -199,6 +219,35 @@ def test_a_copied_lake_has_the_same_digests(settings, tmp_path):
     shutil.copytree(settings.raw, tmp_path / "copy")
     elsewhere = scan(Settings(raw=tmp_path / "copy", state=tmp_path / "other state", workers=1))
     assert elsewhere.digests == first.digests
+
+
+def test_shards_make_no_difference(settings, monkeypatch):
+    for number in range(11):
+        (settings.raw / f"{number}.txt").write_text(f"text {number}")
+    whole = scan(settings)
+    monkeypatch.setattr(examining, "SHARD", 3)
+    in_shards = scan(settings.model_copy(update={"state": settings.state.with_name("other")}))
+    assert in_shards.digests == whole.digests
+    assert Store(settings.state).table("catalog").equals(Store(settings.state.with_name("other")).table("catalog"))
+
+
+def test_what_turns_into_something_else_is_seen(settings):
+    (settings.raw / "a.txt").write_text("one")
+    os.mkfifo(settings.raw / "b.txt")
+    (settings.raw / "c.txt").symlink_to("a.txt")
+    scan(settings)
+    assert (scan(settings).published, scan(settings).unchanged) == (False, 3)
+    for name in "abc":
+        (settings.raw / f"{name}.txt").unlink()
+    os.mkfifo(settings.raw / "a.txt")
+    (settings.raw / "b.txt").symlink_to("c.txt")
+    (settings.raw / "c.txt").write_text("three")
+    scan(settings)
+    assert {path: told(row)[1:] for path, row in rows(settings).items()} == {
+        "a.txt": ("inode/fifo", "unreadable", "not_regular"),
+        "b.txt": ("inode/symlink", "unreadable", "link"),
+        "c.txt": ("text/plain", "ok", None),
+    }
 
 
 def test_an_empty_lake_is_published_once_and_a_missing_one_is_refused(settings, tmp_path):

@@ -202,3 +202,35 @@ def test_any_cut_of_legacy_streams_ends_in_text_or_a_reason():
 def test_pictures_of_a_page_are_drawn_deterministically():
     one, other = (decode_bytes(word(paragraph("same words")))[2].pages[0].image for _ in range(2))
     assert np.array_equal(one, other)
+
+
+def book(chapters: dict[str, str], **parts: bytes) -> bytes:
+    manifest = "".join(f'<item id="{name}" href="{name}"/>' for name in chapters)
+    spine = "".join(f'<itemref idref="{name}"/>' for name in chapters)
+    opf = '<package xmlns="http://www.idpf.org/2007/opf"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Plums</dc:title></metadata>'
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("mimetype", b"application/epub+zip", zipfile.ZIP_STORED)
+        package.writestr("META-INF/container.xml", '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>')
+        package.writestr("OEBPS/book.opf", f"{opf}<manifest>{manifest}</manifest><spine>{spine}</spine></package>")
+        for name, body in chapters.items():
+            package.writestr(f"OEBPS/{name}", f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{body}</body></html>')
+        for name, data in parts.items():
+            package.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_a_book_is_read_in_the_order_of_its_spine():
+    chapters = {"two.xhtml": "<h1>First</h1><p>A <b>ripe</b> plum.</p><script>no()</script>", "one.xhtml": "<p>Last.</p><img src='../pic.png'/>"}
+    modality, media_type, document = decode_bytes(book(chapters, **{"pic.png": picture()}))
+    assert (modality, media_type, document.title, document.total_pages) == ("document", "application/epub+zip", "Plums", 2)
+    assert [page.text for page in document.pages] == ["First\nA ripe plum.", "Last."]
+    assert [inside.shape for inside in document.pictures] == [(48, 64, 3)]
+
+
+def test_a_book_that_bursts_or_has_no_spine_says_so():
+    with pytest.raises(UnreadableFile, match="bomb"):
+        decode_bytes(book({"one.xhtml": "<p>" + " " * (90 << 20) + "</p>"}))
+    with pytest.raises(UnreadableFile) as caught:
+        decode_bytes(packed({"mimetype": "", "META-INF/container.xml": "<container/>"}))
+    assert caught.value.reason in {"corrupt", "unsupported"}

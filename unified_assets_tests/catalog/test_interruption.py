@@ -1,0 +1,149 @@
+"""The catalog before or the catalog after, never a mixture: killed scans, scans side by side, folders that move, states that cannot be written.
+
+UNIFIED_ASSETS_KILLS raises the number of kills.
+"""
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import scanning_process
+import xxhash
+
+from unified_assets.catalog import scan
+from unified_assets.core.settings import Settings
+from unified_assets.store.local import Store
+
+KILLS = int(os.environ.get("UNIFIED_ASSETS_KILLS", "50"))
+LIMIT_S = 30.0  # the kills end here, however many were asked for, unless the variable asked
+FILES = 24
+
+
+@pytest.fixture(scope="module")
+def processes():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["unified_assets.catalog"])
+    return context
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "raw").mkdir()
+    return Settings(raw=tmp_path / "raw", state=tmp_path / "state", workers=1)
+
+
+def write_variant(root: Path, number: int) -> set[tuple[str, str]]:
+    """Change every file; the (path, file_id) a whole scan must find."""
+    wanted = set()
+    for index in range(FILES):
+        name, data = f"{index:03d}.txt", f"variant {number} of file {index}\n".encode()
+        (root / f"new {name}").write_bytes(data)
+        (root / f"new {name}").replace(root / name)
+        wanted.add((name, xxhash.xxh3_128_hexdigest(data)))
+    return wanted
+
+
+def seen(state: Path) -> set[tuple[str, str]]:
+    return set(Store(state).table("catalog").select("path", "file_id").rows())
+
+
+def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings, processes):
+    chance, started = random.Random(3), time.monotonic()
+    write_variant(settings.raw, 0)
+    scan(settings)
+    kills = before_kept = 0
+    home = settings.state / "versions" / "catalog"
+    for number in range(1, KILLS + 1):
+        if KILLS <= 50 and time.monotonic() - started > LIMIT_S:
+            break
+        before = seen(settings.state)
+        after = write_variant(settings.raw, number)
+        process = processes.Process(target=scanning_process.run, args=(settings.raw, settings.state))
+        process.start()
+        if number % 2:
+            time.sleep(chance.uniform(0.0, 0.8))
+        else:  # while it publishes
+            while process.is_alive() and not any(home.glob(".tmp-*")):
+                time.sleep(0.0005)
+            time.sleep(chance.uniform(0.0, 0.02))
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        found = seen(settings.state)
+        assert found in (before, after)
+        before_kept += found == before
+    assert kills >= min(10, KILLS // 2)
+    assert before_kept > 0
+    assert scan(settings).files["text"] == FILES
+    assert seen(settings.state) == after
+    assert not list(home.glob(".tmp-*"))
+    assert not [process for process in psutil.process_iter(["cmdline"]) if str(settings.state) in " ".join(process.info["cmdline"] or [])]
+
+
+def test_two_scans_at_once_agree(settings, processes, tmp_path):
+    wanted = write_variant(settings.raw, 1)
+    said = [tmp_path / "one", tmp_path / "two"]
+    both = [processes.Process(target=scanning_process.run, args=(settings.raw, settings.state, path)) for path in said]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert sorted(path.read_text() for path in said) == ["published False", "published True"]
+    assert seen(settings.state) == wanted
+
+
+def test_a_folder_renamed_during_the_scan_is_whole_in_the_next(settings):
+    wanted = set()
+    for folder in ("a", "b", "c"):
+        (settings.raw / folder).mkdir()
+        for number in range(150):
+            (settings.raw / folder / f"{number}.txt").write_text(f"{folder} {number}")
+            wanted.add(f"moved/{number}.txt" if folder == "b" else f"{folder}/{number}.txt")
+    timer = threading.Timer(0.35, lambda: (settings.raw / "b").rename(settings.raw / "moved"))
+    timer.start()
+    scan(settings)
+    timer.join()
+    table = Store(settings.state).table("catalog")
+    assert set(table["reason"].drop_nulls()) <= {"not_found"}
+    assert {path for path in wanted if path[0] in "ac"} <= set(table.filter(table["status"] == "ok")["path"])
+    scan(settings)
+    table = Store(settings.state).table("catalog")
+    assert (set(table["path"]), set(table["status"])) == (wanted, {"ok"})
+
+
+@pytest.mark.parametrize("already", [False, True])
+def test_a_state_that_cannot_be_written_says_so_and_keeps_its_catalog(processes, already):
+    home = Path(tempfile.mkdtemp(prefix="unified-assets-"))  # outside pytest's folders, which nobody else may enter
+    try:
+        home.chmod(0o755)
+        (home / "raw").mkdir()
+        (home / "raw" / "a.txt").write_text("one")
+        state = home / "state"
+        if already:
+            scan(Settings(raw=home / "raw", state=state, workers=1))
+        said = home / "said"
+        said.touch()
+        said.chmod(0o666)
+        (home / "raw" / "b.txt").write_text("two")
+        locked = [home, *(path for path in (state, *state.rglob("*")) if path.is_dir())]
+        for folder in locked:
+            folder.chmod(0o555)
+        process = processes.Process(target=scanning_process.run, args=(home / "raw", state, said), kwargs={"as_nobody": os.geteuid() == 0})
+        process.start()
+        process.join()
+        answer = said.read_text()
+        assert answer.startswith("StateNotWritable: cannot write")
+        assert "Permission denied. What was published before is untouched." in answer
+        assert {path for path, _ in seen(state)} == ({"a.txt"} if already else set())
+    finally:
+        for folder in (home, *(path for path in home.rglob("*") if path.is_dir())):
+            folder.chmod(0o755)
+        shutil.rmtree(home)
