@@ -1,6 +1,6 @@
 """`unified.yaml` in; what a person says about columns and tasks, against the inferences, out.
 
-`ignore` is read by the catalog, `accept` and `reject` by quality; they are known here so that a misspelt key is an error.
+`ignore` is read by the catalog, `accept`, `reject` and `checks` by quality; they are known here so that a misspelt key is an error.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,7 @@ class Overrides(BaseModel):
     ignore: tuple[str, ...] = Field(default=(), description="Globs of files that are no part of the lake.")
     accept: tuple[str, ...] = Field(default=(), description="Globs of files that are used whatever quality says.")
     reject: tuple[str, ...] = Field(default=(), description="Globs of files that no model gets.")
+    checks: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Check → `threshold` in its unit, or `enabled: false`; checked by quality.")
     columns: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="Glob of record files → field → role: label, split, group, ignore, or an input role."
     )

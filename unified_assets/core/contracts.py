@@ -60,6 +60,7 @@ class Check:
     bad: Callable[[], Decoded]
     penalty: float = 15.0  # points of 100 a warning costs
     habitual: bool = False  # where most files of a folder fail it, the folder was made so: not counted against its files
+    peculiar: bool = False  # counts only against a file whose folder has others of its modality, nearly all of which pass it
 
 
 # ------------------------------------------------------------------------------------------------ adapters

@@ -13,6 +13,7 @@ class DecodedImage:
     pixels: np.ndarray
     original_width: int
     original_height: int
+    hidden_levels: int = 0  # by which it spans more over black than over the white that was laid under it
 
     @cached_property
     def luminance(self) -> np.ndarray:
@@ -29,11 +30,22 @@ class DecodedAudio:
     samples: np.ndarray
     sample_rate_hz: int
     cut: bool = False  # longer than the stated limit, the rest was left out
+    missing_share: float = 0.0  # of the samples that the header promises
 
     @property
     def mono(self) -> np.ndarray:
         """(frames,) float32, the mean of the channels."""
         return self.samples.mean(axis=1) if self.samples.shape[1] > 1 else self.samples[:, 0]
+
+    @cached_property
+    def spectrum_db(self) -> np.ndarray:
+        """(257,) mean power from 0 to half the sample rate, decibels of an arbitrary reference, -200 for none; computed once."""
+        mono = self.mono
+        padded = np.pad(mono, (0, max(0, 512 - len(mono))))
+        starts = np.linspace(0, len(padded) - 512, min(256, max(1, len(padded) // 256))).astype(np.intp)
+        frames = padded[starts[:, None] + np.arange(512)[None, :]]
+        power = np.square(np.abs(np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * np.blackman(512).astype(np.float32), axis=1)))
+        return np.asarray(10 * np.log10(np.maximum(power.mean(axis=0, dtype=np.float64), 1e-20)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +56,7 @@ class DecodedText:
     encoding: str
     confident: bool = True
     cut: bool = False
+    media_type: str = ""  # where it is known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Sound: an audio file in; rate, channels and duration, or samples out."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -16,6 +17,8 @@ from unified_assets.formats import clips
 MAX_SECONDS = 60.0
 MAX_CHANNELS = 64
 WHOLE = 0.98  # share of the samples that the header promises, from which on a sound counts as read whole
+_SHORT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_STREAMED = 0x7FFF0000  # bytes and more: written by a program that did not know the length yet
 _THROUGH_PYAV = frozenset({"audio/aac", "audio/mp4"})
 _NATIVE = frozenset({"audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "audio/aiff"})
 
@@ -51,7 +54,15 @@ def decode(stream: BinaryIO, media_type: str) -> DecodedAudio:
             samples=np.clip(np.nan_to_num(samples), -1, 1),
             sample_rate_hz=sound.samplerate,
             cut=sound.frames > wanted,
+            missing_share=_missing(sound.extra_info),
         )
+
+
+def _missing(log: str) -> float:
+    """Share of the samples; of a cut WAV libsndfile reads what is there and notes `data : 176400 (should be 88200)`, promised and found bytes."""
+    found = _SHORT.search(log)
+    promised = int(found[1]) if found else 0
+    return max(0.0, 1 - int(found[2]) / promised) if found and 0 < promised < _STREAMED else 0.0
 
 
 def _second_opinion(stream: BinaryIO, *, expected: int, problem: str) -> DecodedAudio:

@@ -84,7 +84,7 @@ def _decode_pptx(stream: BinaryIO) -> DecodedDocument:
         deck = SlideDeck(package)
         pages = [Page(image=image, text=text) for image, text in map(deck.page, deck.slides[:MAX_PAGES])]
         inside = tuple(picture for picture in deck.pictures.values() if picture is not None)
-        return DecodedDocument(pages=tuple(pages), pictures=inside, title=title_of(package), total_pages=len(deck.slides))
+        return DecodedDocument(pages=tuple(pages), pictures=inside, title=title_of(package), total_pages=len(deck.slides), drawn=True)
 
 
 def _probe_open_document(stream: BinaryIO) -> Mapping[str, Any]:
@@ -130,7 +130,7 @@ def _decode_ppt(stream: BinaryIO) -> DecodedDocument:
         slides = slide_binary.read_slides(package)
         pages = [Page(image=image, text=text) for image, text in map(slides.page, range(min(len(slides.slides), MAX_PAGES)))]
         title = word_binary.ole_title(package)
-    return DecodedDocument(pages=tuple(pages), pictures=slides.pictures, title=title, total_pages=len(slides.slides))
+    return DecodedDocument(pages=tuple(pages), pictures=slides.pictures, title=title, total_pages=len(slides.slides), drawn=True)
 
 
 def _probe_rtf(stream: BinaryIO) -> Mapping[str, Any]:
@@ -150,7 +150,7 @@ def _rtf(stream: BinaryIO) -> tuple[str, str]:
 def _flowing(blocks: list[drawing.Block], inside: tuple[np.ndarray, ...], title: str, *, page: tuple[float, float] = drawing.A4) -> DecodedDocument:
     """Text set in pages: one more than are kept is laid out, to tell how many there are."""
     laid = drawing.flow(blocks, page=page, pages=MAX_PAGES)
-    return DecodedDocument(pages=tuple(Page(image=image, text=text) for image, text in laid), pictures=inside, title=title, total_pages=len(laid))
+    return DecodedDocument(pages=tuple(Page(image=image, text=text) for image, text in laid), pictures=inside, title=title, total_pages=len(laid), drawn=True)
 
 
 @contextmanager

@@ -46,10 +46,10 @@ def decode(stream: BinaryIO, media_type: str) -> DecodedImage:
             scale = (MAX_PIXELS / (width * height)) ** 0.5
             image.draft("RGB", (max(1, int(width * scale)), max(1, int(height * scale))))
         try:
-            pixels = _rgb(image)
+            pixels, hidden_levels = _rgb(image)
         except (SyntaxError, ValueError, EOFError, OSError) as error:
             raise UnreadableFile(_reason(error), str(error)) from error
-    return DecodedImage(pixels=pixels, original_width=width, original_height=height)
+    return DecodedImage(pixels=pixels, original_width=width, original_height=height, hidden_levels=hidden_levels)
 
 
 @contextmanager
@@ -72,16 +72,26 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
             yield image
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
+def _rgb(image: Image.Image) -> tuple[np.ndarray, int]:
+    """Pixels, and by how many levels they span more over black than over the white they were laid on."""
     upright: Image.Image = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return _stretched(np.asarray(upright, dtype=np.float32))
+        return _stretched(np.asarray(upright, dtype=np.float32)), 0
     if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
         layered = upright.convert("RGBA")
         canvas = Image.new("RGB", layered.size, "white")
         canvas.paste(layered, mask=layered.getchannel("A"))
-        return np.asarray(canvas)
-    return np.asarray(upright.convert("RGB"))
+        return np.asarray(canvas), _hidden(layered, canvas)
+    return np.asarray(upright.convert("RGB")), 0
+
+
+def _hidden(layered: Image.Image, over_white: Image.Image) -> int:
+    if layered.getchannel("A").getextrema()[0] == 255:
+        return 0
+    over_black = Image.new("RGB", layered.size)
+    over_black.paste(layered, mask=layered.getchannel("A"))
+    black, white = (int(np.ptp(np.asarray(picture), axis=(0, 1)).max()) for picture in (over_black, over_white))
+    return max(0, black - white)
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:

@@ -12,9 +12,10 @@ from typing import Any
 import polars as pl
 
 from unified_assets.core import plugins
+from unified_assets.core.contracts import Check
 from unified_assets.core.settings import Settings
 from unified_assets.core.tables import DECISIONS, QUALITY_REPORT, SCHEMA_VERSION
-from unified_assets.quality import overrides, similarity
+from unified_assets.quality import overrides, similarity, sounds, texts
 from unified_assets.quality.duplicates import copies
 from unified_assets.quality.measure import versions
 from unified_assets.quality.measurements import MEASURED, known, measure_contents, unsettled
@@ -23,7 +24,8 @@ from unified_assets.quality.verdicts import DUPLICATE_PENALTY, EXTENSION_PENALTY
 from unified_assets.store.local import Store, read_table, write_table
 
 MODALITIES = ("document", "image", "audio", "text", "video", "other")
-VERSION = "1"  # of how verdicts and the page are made
+VERSION = "2"  # of how verdicts and the page are made
+COMPARED = {"image": similarity.near_duplicates, "text": texts.near_duplicates, "audio": sounds.near_duplicates}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,8 @@ def _publish(
     def write(folder: Path) -> None:
         write_table(folder, "quality_report", report)
         write_table(folder, "measured", measures, MEASURED)
-        (folder / "quality_report" / "index.html").write_text(render(settings, catalog, report, measures, log), encoding="utf-8")
+        page = render(settings, catalog, report, measures, checks=rules.tuning.checks(), log=log)
+        (folder / "quality_report" / "index.html").write_text(page, encoding="utf-8")
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     store.publish("quality", write)
@@ -90,7 +93,8 @@ def _publish(
 
 
 def _verdicts(catalog: pl.DataFrame, table: Mapping[str, dict[str, Any]], duplicate_of: Mapping[str, str], rules: overrides.Overrides) -> list[Verdict]:
-    groups = _near_groups(table)
+    checks = rules.tuning.checks()
+    groups = _near_groups(table, checks) if rules.tuning.compares("near_duplicate") else {}
     copied = Counter(duplicate_of.values())
     verdicts, values = [], {}
     for row in catalog.select("path", "file_id", "modality", "media_type", "status", "reason", "extension_agrees").iter_rows(named=True):
@@ -103,22 +107,24 @@ def _verdicts(catalog: pl.DataFrame, table: Mapping[str, dict[str, Any]], duplic
         verdict.accepted = rules.accepts(path)
         values[path] = measured["values"] if measured is not None else []
         if verdict.failure is None:
-            _compare(verdict, first, copied)
-            if row["extension_agrees"] is False:
+            _compare(verdict, first, copied, rules)
+            if row["extension_agrees"] is False and rules.tuning.compares("wrong_extension"):
                 verdict.add(issue("wrong_extension", "warn", detail=f"the content is {row['media_type']}"), EXTENSION_PENALTY)
             if rules.rejects(path):
                 verdict.add(issue("excluded", "reject", detail="unified.yaml"), 100.0)
         verdicts.append(verdict)
-    judge(verdicts, values)
+    judge(verdicts, values, checks)
     return verdicts
 
 
-def _compare(verdict: Verdict, first: str, copied: Mapping[str, int]) -> None:
+def _compare(verdict: Verdict, first: str, copied: Mapping[str, int], rules: overrides.Overrides) -> None:
     if verdict.duplicate_of is not None:
+        if not rules.tuning.compares("duplicate"):
+            return
         found = issue("duplicate", "warn", value=float(copied[first] + 1), threshold=1.0, detail=f"the same bytes as {first}")
         verdict.add(found, DUPLICATE_PENALTY)
     elif verdict.near_duplicate_group not in {None, verdict.path}:
-        verdict.add(issue("near_duplicate", "warn", detail=f"looks like {verdict.near_duplicate_group}"), DUPLICATE_PENALTY)
+        verdict.add(issue("near_duplicate", "warn", detail=f"nearly the same as {verdict.near_duplicate_group}"), DUPLICATE_PENALTY)
 
 
 def _failure(row: Mapping[str, Any], measured: Mapping[str, Any] | None) -> tuple[str, str] | None:
@@ -130,16 +136,18 @@ def _failure(row: Mapping[str, Any], measured: Mapping[str, Any] | None) -> tupl
     return None if measured["reason"] is None else (measured["reason"], measured["detail"])
 
 
-def _near_groups(table: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+def _near_groups(table: Mapping[str, dict[str, Any]], checks: Mapping[str, Check]) -> dict[str, str]:
     """Path → the first path of its group of near duplicates."""
-    paths = sorted(path for path, row in table.items() if row["hash"] is not None and not _is_blank(row))
-    found = similarity.near_duplicates([table[path]["hash"] for path in paths], [table[path]["signature"] for path in paths])
-    return {paths[index]: paths[group[0]] for group in found for index in group}
+    found = {}
+    for modality, comparison in COMPARED.items():
+        paths = sorted(path for path, row in table.items() if row["modality"] == modality and row["signature"] is not None and not _is_blank(row, checks))
+        for group in comparison([table[path]["signature"] for path in paths]):
+            found.update({paths[index]: paths[group[0]] for index in group})
+    return found
 
 
-def _is_blank(row: Mapping[str, Any]) -> bool:
-    """Rejected images look alike because there is nothing on them."""
-    checks = plugins.discover("checks")
+def _is_blank(row: Mapping[str, Any], checks: Mapping[str, Check]) -> bool:
+    """Rejected files look alike because there is nothing in them."""
     return any(
         entry["name"] in checks and checks[entry["name"]].severity == "reject" and checks[entry["name"]].fails(entry["value"], checks[entry["name"]].threshold)
         for entry in row["values"]
@@ -152,9 +160,9 @@ def _inputs(catalog: pl.DataFrame, rules: overrides.Overrides) -> str:
     columns = ("path", "file_id", "modality", "media_type", "status", "reason", "extension_agrees")
     found.update(catalog.select(columns).hash_rows(seed=7).to_numpy().tobytes())
     found.update(json.dumps(versions(), sort_keys=True).encode())
-    for name, check in plugins.discover("checks").items():
-        found.update(f"{name}\0{check.modality}\0{check.severity}\0{check.threshold}\0{check.penalty}\0{check.habitual}\n".encode())
-    found.update(repr(rules).encode())
+    for name, check in rules.tuning.checks().items():
+        found.update(f"{name}\0{check.modality}\0{check.severity}\0{check.threshold}\0{check.penalty}\0{check.habitual}\0{check.peculiar}\n".encode())
+    found.update(repr((rules.accept, rules.reject, sorted(rules.tuning.thresholds.items()), sorted(rules.tuning.disabled))).encode())
     return found.hexdigest()
 
 

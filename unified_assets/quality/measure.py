@@ -18,13 +18,12 @@ from PIL import Image
 from unified_assets import files
 from unified_assets.core import plugins
 from unified_assets.core.media import Decoded, DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo
-from unified_assets.quality import similarity
+from unified_assets.quality import similarity, sounds, texts
 
 REDUCED_SIDE = 512  # images are averaged down while their longer side stays at least this long
 PREVIEW_SIDE = 160
 PREVIEW_CHARACTERS = 400
-RENDERED = frozenset({"application/pdf"})  # pages of other documents are drawn from their layout
-VERSION = "1"  # of what this file does besides calling the checks
+VERSION = "2"  # of what this file does besides calling the checks
 
 
 class Item(NamedTuple):
@@ -36,26 +35,31 @@ class Item(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a worker found: (check, value, detail) for each check; the hash and signature of an image."""
+    """What a worker found: (check, value, detail) for each check; what tells near duplicates of an image, a text or a sound."""
 
     values: list[tuple[str, float, str]]
-    hash: int | None = None
     signature: bytes | None = None
 
 
 def measure_file(item: Item, *, root: Path) -> Measured:
     """Decode once, run every check of the modality. Raises what the decoder raises."""
     decoded = reduced(files.decode(root, item.path, item.modality, item.media_type))
-    if isinstance(decoded, DecodedDocument):
-        decoded = replace(decoded, drawn=decoded.drawn or item.media_type not in RENDERED)
+    if isinstance(decoded, DecodedText):
+        decoded = replace(decoded, media_type=item.media_type)
     values = []
     for check in plugins.checks(item.modality):
         value, detail = check.measure(decoded)
         values.append((check.name, float(value), detail))
-    if isinstance(decoded, DecodedImage) and decoded.pixels.size:
-        signature = similarity.signature(decoded.pixels)
-        return Measured(values, similarity.perceptual_hash(signature), signature)
-    return Measured(values)
+    return Measured(values, signature_of(decoded))
+
+
+def signature_of(decoded: Decoded) -> bytes | None:
+    """What tells near duplicates of an image, a text or a sound; None where there is too little to tell."""
+    if isinstance(decoded, DecodedImage):
+        return similarity.signature(decoded.pixels) if decoded.pixels.size else None
+    if isinstance(decoded, DecodedText):
+        return texts.signature(decoded.text)
+    return sounds.signature(decoded) if isinstance(decoded, DecodedAudio) else None
 
 
 def reduced(decoded: Decoded) -> Decoded:
@@ -67,7 +71,7 @@ def reduced(decoded: Decoded) -> Decoded:
     if factor < 2:
         return decoded
     pixels = np.asarray(Image.fromarray(np.ascontiguousarray(decoded.pixels)).reduce(factor))
-    return DecodedImage(pixels=pixels, original_width=decoded.original_width, original_height=decoded.original_height)
+    return replace(decoded, pixels=pixels)
 
 
 def preview_file(item: Item, *, root: Path) -> np.ndarray | str:
@@ -96,6 +100,8 @@ def versions() -> dict[str, str]:
 
 def _version(name: str, decode: object) -> str:
     found = hashlib.sha256(VERSION.encode())
+    for module in (similarity, sounds, texts):
+        found.update(inspect.getsource(module).encode())
     modules = {module.__name__: module for function in (decode, *(check.measure for check in plugins.checks(name))) for module in _behind(function)}
     for module_name in sorted(modules):
         found.update(inspect.getsource(modules[module_name]).encode())

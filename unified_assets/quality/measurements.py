@@ -29,7 +29,6 @@ MEASURED: dict[str, pl.DataType] = {
     "reason": pl.String(),  # why it could not be measured, else null
     "detail": pl.String(),
     "values": pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64(), "detail": pl.String()})),
-    "hash": pl.UInt64(),  # of images
     "signature": pl.Binary(),
 }
 
@@ -100,6 +99,5 @@ def _row(file_id: str, item: Item, outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "detail": outcome.detail,
         "values": [{"name": name, "value": value, "detail": detail} for name, value, detail in found.values],
-        "hash": found.hash,
         "signature": found.signature,
     }

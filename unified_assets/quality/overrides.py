@@ -1,12 +1,13 @@
-"""`accept` and `reject` of unified.yaml in; which paths a person decided about out."""
+"""`accept`, `reject` and `checks` of unified.yaml in; what a person decided about paths and checks out."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
+from unified_assets.quality.tuning import Tuning, read
 
 FILE = "unified.yaml"
 _PARTS = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^/]+?\])")
@@ -19,6 +20,7 @@ class Overrides:
 
     accept: tuple[str, ...] = ()
     reject: tuple[str, ...] = ()
+    tuning: Tuning = field(default_factory=Tuning)
 
     def accepts(self, path: str) -> bool:
         """Whether failed checks of this file are warnings only."""
@@ -43,7 +45,11 @@ def load(settings: Settings) -> Overrides:
         raise InvalidSetting(source=str(path), field="(file)", value=path.name, problem=problem, fix="Name a YAML file that can be read.") from error
     if not isinstance(content, dict):
         raise InvalidSetting(source=str(path), field="(file)", value=type(content).__name__, problem="not a mapping", fix="Write `key: value` lines.")
-    return Overrides(accept=_patterns(path, content, "accept"), reject=_patterns(path, content, "reject"))
+    return Overrides(
+        accept=_patterns(path, content, "accept"),
+        reject=_patterns(path, content, "reject"),
+        tuning=read(str(path), content),
+    )
 
 
 def pattern(glob: str) -> re.Pattern[str]:

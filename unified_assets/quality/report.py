@@ -27,7 +27,9 @@ Preview = np.ndarray | str
 Case = tuple[str, str, Mapping[str, Any]]  # path, modality, issue
 
 
-def render(settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, measures: pl.DataFrame, log: Callable[[str], None]) -> str:
+def render(
+    settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, measures: pl.DataFrame, *, checks: Mapping[str, Check], log: Callable[[str], None]
+) -> str:
     """The page. Decodes the few files it shows once more, in guarded workers."""
     cases = _by_issue(report)
     pairs = _pairs(report)
@@ -38,8 +40,8 @@ def render(settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, meas
         "Quality report",
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
-        html.section("Issues", _issue_table(report, cases)),
-        *(_issue_section(name, listed, previews, measures) for name, listed in cases.items()),
+        html.section("Issues", _issue_table(report, cases, checks)),
+        *(_issue_section(name, listed, previews, measures, checks) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
         html.section("Rejected files", _rejected(report)),
     )
@@ -80,7 +82,7 @@ def _badness(entry: Mapping[str, Any]) -> float:
     return float(abs(entry["value"] - entry["threshold"]))
 
 
-def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]]) -> html.Markup:
+def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]], checks: Mapping[str, Check]) -> html.Markup:
     if not cases:
         return html.note("No file has an issue.", "good")
     totals = dict(report.group_by("modality").len().iter_rows())
@@ -96,15 +98,15 @@ def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]]) -> html.
                 "severity": html.tone(severity, TONES[severity]),
                 "files": len(listed),
                 "share": share,
-                "what": describe(name, _check(name, listed)),
+                "what": describe(name, _check(name, listed, checks)),
             }
         )
     return html.table(rows, {"issue": "Issue", "severity": "Severity", "files": "Files", "share": "Of its kind", "what": "What it means"})
 
 
-def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame) -> html.Markup:
+def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame, checks: Mapping[str, Check]) -> html.Markup:
     more = f" The worst {SHOWN} are shown." if len(listed) > SHOWN else ""
-    check = _check(name, listed)
+    check = _check(name, listed, checks)
     count = f"{len(listed):,} file{'s' if len(listed) != 1 else ''}."
     parts = [html.paragraph(f"{describe(name, check)} {count}{more}")]
     if check is None and name not in PICTURED:
@@ -116,9 +118,9 @@ def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview
     return html.section(name.replace("_", " "), *parts)
 
 
-def _check(name: str, listed: list[Case]) -> Check | None:
+def _check(name: str, listed: list[Case], checks: Mapping[str, Check]) -> Check | None:
     """The check that found these cases; None where a decoder or a comparison did, which may use the same name."""
-    found: Check | None = plugins.discover("checks").get(name)
+    found = checks.get(name)
     return found if found is not None and any(entry["value"] is not None for _, _, entry in listed) else None
 
 

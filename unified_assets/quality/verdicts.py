@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unified_assets.core import plugins
 from unified_assets.core.contracts import Check
 
 HABITUAL_FILES = 20  # a folder of so many files …
 HABITUAL_SHARE = 0.5  # … more than this share of which fail a habitual check was made so
+PECULIAR_FILES = 5  # a peculiar check counts in a folder of at least so many files …
+PECULIAR_SHARE = 0.2  # … at most this share of which fail it
 DUPLICATE_PENALTY = 5.0
 EXTENSION_PENALTY = 5.0
 
@@ -18,7 +19,7 @@ Issue = dict[str, Any]
 
 DESCRIPTIONS: Mapping[str, str] = {
     "duplicate": "The same bytes as another file. Copies are one unit of learning.",
-    "near_duplicate": "Almost the same picture as another file: scaled, compressed or retouched. Both stay on one side of every split.",
+    "near_duplicate": "Almost the same picture, text or sound as another file: scaled, compressed, cut or revised. Both stay on one side of every split.",
     "wrong_extension": "The content is of another kind than the file's extension says. The content is believed.",
     "excluded": "A pattern under `reject` in unified.yaml matches the path.",
     "encrypted": "A password is needed to read it.",
@@ -88,9 +89,8 @@ def failure_name(reason: str) -> str:
     return re.sub(r"\W+", "_", words).strip("_").lower()[:48] or "unreadable"
 
 
-def judge(verdicts: Iterable[Verdict], values: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+def judge(verdicts: Iterable[Verdict], values: Mapping[str, Iterable[Mapping[str, Any]]], checks: Mapping[str, Check]) -> None:
     """Add the issues of failed checks, and of files that could not be measured. values: path → measured checks."""
-    checks: Mapping[str, Check] = plugins.discover("checks")
     listed = list(verdicts)
     habits = _habits(listed, values, checks)
     for verdict in listed:
@@ -113,11 +113,18 @@ def _habits(verdicts: Iterable[Verdict], values: Mapping[str, Iterable[Mapping[s
     for verdict in verdicts:
         for entry in values.get(verdict.path, ()):
             check = checks.get(entry["name"])
-            if check is not None and check.habitual:
+            if check is not None and (check.habitual or check.peculiar):
                 key = (_folder(verdict.path), check.name)
                 measured[key] += 1
                 failed[key] += _fails(check, entry["value"])
-    return {key for key, count in measured.items() if count >= HABITUAL_FILES and failed[key] > HABITUAL_SHARE * count}
+    return {key for key, count in measured.items() if _is_habit(checks[key[1]], count, failed[key])}
+
+
+def _is_habit(check: Check, count: int, failed: int) -> bool:
+    """Whether failing this check says nothing in a folder of so many files, so many of which fail it."""
+    if check.peculiar:
+        return count < PECULIAR_FILES or failed > PECULIAR_SHARE * count
+    return count >= HABITUAL_FILES and failed > HABITUAL_SHARE * count
 
 
 def _counts(check: Check | None, entry: Mapping[str, Any], path: str, habits: set[tuple[str, str]]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from unified_assets import catalog, quality
+from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store, write_table
 
@@ -56,12 +57,12 @@ def plant(raw):
     save_wav(expect("good.wav"), tone())
     save_wav(expect("silent.wav", "silent"), np.zeros(4000))
     save_wav(expect("clipped.wav", "clipped"), tone(level=6.0))
-    save_wav(expect("offset.wav", "dc_offset"), tone() + 0.2)
+    save_wav(expect("offset.wav", "dc_offset", "near_duplicate"), tone() + 0.2)
     expect("good.txt").write_text("The quick brown fox jumps over the lazy dog.\n", encoding="utf-8")
     expect("blank.txt").write_text(" \n\n \t\n", encoding="utf-8")
     truth["blank.txt"] = None
     expect("garbled.txt", "mojibake").write_text("It’s a naïve café — déjà vu. ".encode().decode("cp1252", "replace") * 5, encoding="utf-8")
-    expect("spam.txt", "repetitive").write_text("Buy now, buy cheap, buy here!\n" * 300, encoding="utf-8")
+    expect("spam.txt", "repetitive", "duplicated_lines").write_text("Buy now, buy cheap, buy here!\n" * 300, encoding="utf-8")
     os.mkfifo(expect("pipe"))
     truth["pipe"] = None
     expect("link.png").symlink_to(raw / "good.png")
@@ -214,6 +215,31 @@ def test_a_person_can_overrule_the_checks(tmp_path):
     _, report = run(raw, tmp_path / "state")
     assert dict(report.select("path", "decision").iter_rows()) == {"night.png": "warn", "fine.png": "reject"}
     assert names(report)["fine.png"] == {"excluded"}
+
+
+def test_thresholds_of_a_person_count_and_cost_no_second_measurement(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    picture(5, 400).resize((800, 80)).save(raw / "strip.png")
+    shutil.copy(raw / "strip.png", raw / "again.png")
+    first, before = run(raw, tmp_path / "state")
+    config = tmp_path / "tuned.yaml"
+    config.write_text("checks: {odd_aspect: {threshold: 12}, duplicate: {enabled: false}}\n")
+    second, after = run(raw, tmp_path / "state", config=config)
+    assert (names(before)["again.png"], names(before)["strip.png"]) == ({"odd_aspect"}, {"odd_aspect", "duplicate"})
+    assert names(after) == {"strip.png": set(), "again.png": set()}
+    assert second.measured == 0
+    assert first.digests["image"] != second.digests["image"]
+
+
+def test_a_check_that_does_not_exist_is_refused(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    picture(1).save(raw / "a.png")
+    config = tmp_path / "tuned.yaml"
+    config.write_text("checks: {blury: {threshold: 1}}\n")
+    with pytest.raises(InvalidSetting, match="no check has this name"):
+        run(raw, tmp_path / "state", config=config)
 
 
 def test_near_duplicates_share_a_group(tmp_path):

@@ -15,16 +15,16 @@ def photo(seed):
 
 
 def digit(seed):
-    """A thick white stroke on black: different ones correlate highly."""
+    """A thick white stroke on black: different ones correlate highly. They differ by two pixels or more."""
     rng = np.random.default_rng(seed)
     picture = Image.new("RGB", (28, 28))
-    ImageDraw.Draw(picture).line([(14 + int(rng.integers(-2, 3)), 4), (14 + int(rng.integers(-2, 3)), 24)], fill="white", width=int(rng.integers(3, 6)))
+    ImageDraw.Draw(picture).line([(14 + 2 * int(rng.integers(-3, 4)), 4), (14 + 2 * int(rng.integers(-3, 4)), 24)], fill="white", width=4)
     return picture
 
 
 def groups(*pictures):
     signatures = [similarity.signature(np.asarray(picture.convert("RGB"))) for picture in pictures]
-    return similarity.near_duplicates([similarity.perceptual_hash(mark) for mark in signatures], signatures)
+    return similarity.near_duplicates(signatures)
 
 
 def recompressed(picture):
@@ -42,8 +42,9 @@ def recompressed(picture):
         lambda picture: ImageEnhance.Brightness(picture).enhance(0.8),
         lambda picture: ImageEnhance.Contrast(picture).enhance(1.2),
         lambda picture: picture.crop((3, 3, 237, 177)),
+        lambda picture: picture.crop((8, 2, 234, 174)),
     ],
-    ids=["half", "double", "jpeg", "darker", "contrast", "cropped"],
+    ids=["half", "double", "jpeg", "darker", "contrast", "cropped", "cropped unevenly"],
 )
 def test_a_retouched_photograph_is_a_near_duplicate(change):
     found = [groups(photo(seed), photo(seed + 100), change(photo(seed))) for seed in range(8)]

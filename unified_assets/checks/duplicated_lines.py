@@ -1,0 +1,36 @@
+"""Text whose lines stand there several times."""
+
+from unified_assets.core.contracts import Check
+from unified_assets.core.media import Decoded, DecodedText
+
+LOOKED_AT = 262_144  # characters
+FEWEST = 10  # lines
+SHORTEST = 20  # characters; shorter lines repeat for good reason
+
+
+def _measure(text: Decoded) -> tuple[float, str]:
+    assert isinstance(text, DecodedText)
+    lines = [line for line in text.text[:LOOKED_AT].split("\n") if len(line) >= SHORTEST]
+    if len(lines) < FEWEST:
+        return 0.0, "too few lines to tell"
+    share = 1 - len(set(lines)) / len(lines)
+    return share, f"{share:.0%} of {len(lines)} lines stand there already"
+
+
+def _text(different: int) -> DecodedText:
+    return DecodedText(text="".join(f"Sample {index % different} was weighed twice.\n" for index in range(60)), encoding="utf-8")
+
+
+CHECK = Check(
+    name="duplicated_lines",
+    modality="text",
+    severity="warn",
+    description="More than 30 % of the lines of 20 characters or more stand in the text already.",
+    unit="share",
+    threshold=0.3,
+    fails=float.__gt__,
+    measure=_measure,
+    good=lambda: _text(60),
+    bad=lambda: _text(15),
+    penalty=10.0,
+)
