@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from unified_assets.allocation.declared import resolve
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
@@ -52,9 +53,13 @@ class Work:
     left: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
 
+def _silent(_line: str) -> None:
+    """Say nothing."""
+
+
 def allocate(
     settings: Settings,
-    log: Callable[[str], None] = print,
+    log: Callable[[str], None] = _silent,
     specs: Mapping[str, ModelSpec] | None = None,
     adapters: Mapping[str, Adapter] | None = None,
 ) -> AllocationSummary:
@@ -103,7 +108,10 @@ def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     """One row for each unit, each on its side; tasks that are too small or have one class are dropped with the reason."""
     tasks: dict[str, list[Row]] = {}
     for item in work.found:
-        rows, left = one_of_each(rows_of(item, work.by_path))
+        rows = rows_of(item, work.by_path)
+        for row, side in zip(rows, resolve([row.declared for row in rows]), strict=True):
+            row.declared = side
+        rows, left = one_of_each(rows, memory)
         _note_left(work, left)
         problem = _too_little(rows, item.proposal.kind)
         if problem is None:
@@ -131,7 +139,7 @@ def _too_little(rows: list[Row], kind: str) -> str | None:
 def _place_pairs(rows: list[Row], sides: Sides) -> None:
     """Unlabelled pairs train, unless what they show is already on another side."""
     for row in rows:
-        known = {sides.memory[key][0] for key in row.keys if key in sides.memory}
+        known = {sides.memory[key][0] for key in row.keys if key in sides.memory} | ({row.declared} if row.declared else set())
         row.split = next(iter(sorted(known - {"train"})), "train")
         row.group = row.keys[0]
         sides.rows.append(row)

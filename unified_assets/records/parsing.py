@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
 from unified_assets.records import markup, structured
-from unified_assets.records.names import split_of_file
+from unified_assets.records.names import nested, split_of_file
 
 VALUE_LIMIT = 20_000  # characters kept of one value
 ROW_LIMIT = 200_000
@@ -109,7 +109,7 @@ def _build(path: str, name: str, rows: Iterable[tuple[dict[str, Any], str | None
             break
         flat = {key: structured.as_text(value)[:VALUE_LIMIT] for key, value in row.items()}
         kept.append(flat)
-        splits.append(of_file if split is None else split)
+        splits.append(nested(of_file, split))
         for key in flat:
             fields[key] = fields.get(key, 0) + 1
     if len(kept) < 2 or not fields:
