@@ -1,6 +1,7 @@
 """A lake view and adapters in; the label spaces that stand side by side out, each once."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -42,11 +43,11 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
 
 
 def task_id(root: str, form: str) -> str:
-    """A stable id of letters, digits, `_` and `-`: source root and label form."""
-    whole = f"{root}__{form}" if root else form
+    """A stable id of letters, digits, `_` and `-`: source root and label form; names beyond ASCII are told apart by a hash."""
+    whole = unicodedata.normalize("NFC", f"{root}__{form}" if root else form)
     slug = _UNSAFE.sub("_", whole.replace("/", "__")).strip("_")
-    if len(slug) > ID_LIMIT:
-        slug = f"{slug[: ID_LIMIT - 9]}_{xxhash.xxh32(whole.encode()).hexdigest()}"
+    if len(slug) > ID_LIMIT or not whole.isascii():
+        slug = f"{slug[: ID_LIMIT - 9].rstrip('_')}_{xxhash.xxh32(whole.encode('utf-8', 'surrogatepass')).hexdigest()}".lstrip("_")
     return slug
 
 
@@ -63,7 +64,7 @@ def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]
             proposal = replace(proposal, subject=change.subject or proposal.subject, class_map=mapped)  # noqa: PLW2901  the override's version of it
             name = change.name or name
         if name in found:
-            name = f"{name}_{proposal.adapter}"
+            name = f"{name[:ID_LIMIT]}_{xxhash.xxh32(f'{proposal.root}/{proposal.form}/{proposal.adapter}'.encode('utf-8', 'surrogatepass')).hexdigest()}"
         found[name] = Found(name, proposal)
     return [found[name] for name in sorted(found)]
 

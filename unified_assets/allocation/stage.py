@@ -14,7 +14,7 @@ from unified_assets.allocation.digests import memory_of, modality_digests, model
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
 from unified_assets.allocation.pairing import pairs_of
-from unified_assets.allocation.probing import suspects
+from unified_assets.allocation.probing import shortcut, suspects
 from unified_assets.allocation.proposing import Found, collect
 from unified_assets.allocation.routing import inputs_for, learns, pair_inputs_for
 from unified_assets.allocation.sides import Sides, assign
@@ -99,7 +99,9 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     found += pairs_of(view, sources)
     by_path = {
         row["path"]: row
-        for row in usable.select("path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s").to_dicts()
+        for row in usable.select(
+            "path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s", "sample_rate_hz"
+        ).to_dicts()
     }
     return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
 
@@ -217,7 +219,7 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
             "adapter": proposal.adapter,
             "root": proposal.root,
             "models": list(learned_by[task]),
-            "withheld": [*proposal.withheld, *suspects(rows, files)],
+            "withheld": [*proposal.withheld, *suspects(rows, files), *shortcut(rows)],
             "examples": len(rows),
             "why": "; ".join((proposal.why, *sides.notes.get(task, ()))),
         }

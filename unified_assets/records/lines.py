@@ -16,7 +16,7 @@ AGREEMENT = 0.9
 SAMPLE = 400
 LONGEST = 4_000  # characters; a longer line follows no grammar, and cannot cost quadratic time
 _NUMBERED = re.compile(r"^\d+[\t.)]\s*(\S.*)$")
-_LABEL = re.compile(r"^[A-Za-z][\w()/,+&-]{0,60}$")
+_LABEL = re.compile(r"^[^\W\d_][\w()/,+&-]{0,60}$")
 _EQUATION = re.compile(r"^\s*(.+?)\s*=\s*(-?\d+(?:\.\d+)?(?:/\d+)?)\s*$")
 _FORMULA = re.compile(r"^\s*(.+?)\s*(?:\t|:|=|,)\s*([A-Za-z_-]{3,20})\s*$")
 _TAGGED = re.compile(r"^__label__(\S+)\s+(\S.*)$")

@@ -19,6 +19,16 @@ SPLIT_WORDS = {
     "eval": "test",
     "evaluation": "test",
     "heldout": "test",
+    "训练": "train",
+    "训练集": "train",
+    "验证": "valid",
+    "验证集": "valid",
+    "测试": "test",
+    "测试集": "test",
+    "تدريب": "train",
+    "اختبار": "test",
+    "אימון": "train",
+    "מבחן": "test",
 }
 STRUCTURAL_WORDS = frozenset(
     [

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
+from unified_assets.core.errors import UnreadableFile
+from unified_assets.formats.encodings import decode_text
 from unified_assets.records import markup, structured
 from unified_assets.records.names import nested, split_of_file
 
@@ -17,14 +19,11 @@ _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"^-?[\d.,]+$")
 
 
-def text_of(data: bytes) -> str:
-    """Bytes as text: byte order mark, then UTF-8, then Windows-1252 with every byte mapped."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
+def text_of(data: bytes, *, whole: bool = True) -> str:
+    """Bytes as text, in the encoding that the catalog finds; what is no text in any of them by Windows-1252 with every byte mapped."""
     try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
+        return decode_text(data, whole=whole)[0]
+    except (UnreadableFile, UnicodeDecodeError):
         return data.decode("cp1252", "replace")
 
 
