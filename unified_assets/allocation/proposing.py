@@ -38,8 +38,24 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
             notes.append(f"adapter {name} failed: {type(error).__name__}: {error}")
             log(notes[-1])
     kept = _without_weaker(proposals, notes)
+    kept = [_as_told(proposal, overrides) for proposal in kept]
     kept += [twin for proposal in kept if (twin := _text_twin(proposal)) is not None]
     return _named(kept, overrides, notes), notes
+
+
+def _as_told(proposal: Proposal, overrides: Overrides) -> Proposal:
+    """The proposal with the sides and groups that `unified.yaml` gives its files."""
+    if not (overrides.split or overrides.group):
+        return proposal
+    examples = []
+    for example in proposal.examples:
+        paths = dict.fromkeys(value.path for value in example.inputs)
+        side = next((side for path in paths if (side := overrides.side(path))), None)
+        group = next((group for path in paths if (group := overrides.group_of(path))), None)
+        examples.append(replace(example, split=side or example.split, group=group or example.group))
+    if overrides.split and any(overrides.side(value.path) for example in proposal.examples for value in example.inputs):
+        examples = [replace(example, split=example.split or "train") for example in examples]
+    return replace(proposal, examples=tuple(examples))
 
 
 def task_id(root: str, form: str) -> str:
@@ -53,6 +69,7 @@ def task_id(root: str, form: str) -> str:
 
 def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]) -> list[Found]:
     found: dict[str, Found] = {}
+    proposals = list(proposals)
     for proposal in sorted(proposals, key=lambda item: (item.root, item.form, item.adapter)):
         name = task_id(proposal.root, proposal.form)
         change = overrides.tasks.get(name)
@@ -66,6 +83,12 @@ def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]
         if name in found:
             name = f"{name[:ID_LIMIT]}_{xxhash.xxh32(f'{proposal.root}/{proposal.form}/{proposal.adapter}'.encode('utf-8', 'surrogatepass')).hexdigest()}"
         found[name] = Found(name, proposal)
+    known = {task_id(proposal.root, proposal.form) for proposal in proposals}
+    notes += [f"unified.yaml names the task {name}, which was not found" for name in overrides.tasks if name not in known]
+    for item in found.values():
+        targets = {example.target for example in item.proposal.examples}
+        told = overrides.tasks.get(task_id(item.proposal.root, item.proposal.form))
+        notes += [f"{item.task}: unified.yaml maps the class {name}, which was not found" for name in (told.class_map if told else ()) if name not in targets]
     return [found[name] for name in sorted(found)]
 
 

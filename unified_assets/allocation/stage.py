@@ -70,8 +70,9 @@ def allocate(
     store = Store(settings.state)
     store.bind(settings.raw)
     work = propose(settings, store, plugins.adapters() if adapters is None else adapters, log)
+    before = {task: tuple(classes) for task, classes in store.table("tasks").select("task", "classes").iter_rows()}
     sides = divide(work, memory_of(store.table("splits")))
-    frames = _frames(work, sides, specs)
+    frames = _frames(work, sides, specs, before)
     digests = model_digests(frames["examples"], specs)
     by_modality = modality_digests(frames["allocation"])
     _publish(store, frames)
@@ -152,7 +153,7 @@ def _note_left(work: Work, left: list[Left]) -> None:
         work.left[item.path].setdefault(item.task, item.reason)
 
 
-def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[str, pl.DataFrame]:
+def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec], before: Mapping[str, tuple[str, ...]]) -> dict[str, pl.DataFrame]:
     proposals = {item.task: item.proposal for item in work.found}
     learned_by = {
         task: tuple(name for name, spec in specs.items() if learns(spec, proposal.subject, proposal.kind, proposal.roles))
@@ -183,7 +184,7 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[st
     return {
         "examples": pl.DataFrame(examples, schema=dict(schema["examples"])).unique(["example_id", "model"], keep="first").sort("model", "example_id"),
         "allocation": pl.DataFrame(list(allocation), schema=dict(schema["allocation"])),
-        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by, work.by_path)), schema=dict(schema["tasks"])),
+        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by, work.by_path, before)), schema=dict(schema["tasks"])),
         "splits": pl.DataFrame(memory, schema=dict(tables.SPLIT_MEMORY)),
     }
 
@@ -201,7 +202,13 @@ def _example(row: Row, model: str, task: str | None, inputs: list[dict[str, Any]
     }
 
 
-def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, tuple[str, ...]], files: Mapping[str, dict[str, Any]]) -> Any:
+def _tasks(
+    proposals: Mapping[str, Any],
+    sides: Sides,
+    learned_by: Mapping[str, tuple[str, ...]],
+    files: Mapping[str, dict[str, Any]],
+    before: Mapping[str, tuple[str, ...]],
+) -> Any:
     by_task: dict[str, list[Row]] = defaultdict(list)
     for row in sides.rows:
         by_task[row.task].append(row)
@@ -209,7 +216,10 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
         proposal = proposals[task]
         if proposal.kind == "pair":
             continue
-        classes = sorted({row.target for row in rows if row.target is not None}) if proposal.kind == "classification" else []
+        met = {row.target for row in rows if row.target is not None} if proposal.kind == "classification" else set()
+        gone = sorted(set(before.get(task, ())) - met - set(proposal.class_map)) if met else []
+        removed = (f"no longer in the data, kept but not scored: {', '.join(gone)}",) if gone else ()
+        classes = sorted({*met, *gone})
         yield {
             "task": task,
             "subject": proposal.subject,
@@ -221,7 +231,7 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
             "models": list(learned_by[task]),
             "withheld": [*proposal.withheld, *suspects(rows, files), *shortcut(rows)],
             "examples": len(rows),
-            "why": "; ".join((proposal.why, *sides.notes.get(task, ()))),
+            "why": "; ".join((proposal.why, *sides.notes.get(task, ()), *removed)),
         }
 
 
