@@ -11,7 +11,7 @@ from unified_assets.allocation.overrides import Overrides
 from unified_assets.allocation.view import Lake
 from unified_assets.core.contracts import Adapter, Input, Proposal
 
-ORDER = ("manifests", "coco_json", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
+ORDER = ("manifests", "coco_json", "yolo_txt", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
 IMPLICIT = frozenset({"class_folders", "file_names"})
 MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
 OVERLAP = 0.5

@@ -149,6 +149,19 @@ def record_files() -> Files:
     return {f"{side}/S/words/{name}.xml": entries(side, name, count) for side, count in (("train", 24), ("test", 12)) for name in ("birds", "trees", "tools")}
 
 
+def yolo() -> Files:
+    found: Files = {"train/S/data.yaml": "names: [tree, kite]\n"}
+    for side, count in SIDES:
+        for n in range(count):
+            found[f"{side}/S/images/s{n}.png"] = f"{side}{n}"
+            found[f"{side}/S/labels/s{n}.txt"] = "0 0.5 0.5 0.2 0.2\n" + ("1 0.1 0.1 0.1 0.1\n" if n % 3 else "")
+    return found
+
+
+def front_matter() -> Files:
+    return {f"{side}/S/p{n}.md": f"---\ncategory: {'ab'[n % 2]}\n---\nThe {side} page number {n}." for side, count in SIDES for n in range(count)}
+
+
 def prose() -> Files:
     return {
         f"{side}/S/{name}/{n}/index.md": f"---\nk: {name}\n---\nA {side} text about {name} {n}."
@@ -160,7 +173,7 @@ def prose() -> Files:
 
 FORMS = (
     same_name, other_name, other_folder, few_rows_first, inner_names_say_otherwise, line_grammar, keys, markup, folders, folders_with_own_sides,
-    names, manifest, huggingface, voc, coco, sidecars, pairs, lists, record_files, prose,
+    names, manifest, huggingface, voc, coco, sidecars, yolo, front_matter, pairs, lists, record_files, prose,
 )  # fmt: skip
 
 
