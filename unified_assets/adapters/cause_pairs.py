@@ -8,7 +8,7 @@ import polars as pl
 import xxhash
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
-from unified_assets.records.names import common_root, parent, stem
+from unified_assets.records.names import common_root, declared_split, parent, stem, without_splits
 from unified_assets.records.places import is_prose
 
 MIN_PAIRS = 8
@@ -33,10 +33,15 @@ def propose(view: LakeView) -> Iterator[Proposal]:
                 arrows.setdefault((root, number), (path, arrow))
             elif _table(view.text(path).text) is not None:
                 tables.setdefault((root, number), path)
-    for root in sorted({root for root, _ in arrows}):
-        found = [(tables[key], *arrows[key]) for key in sorted(arrows) if key[0] == root and key in tables]
+    done: set[str] = set()
+    for root in sorted({without_splits(root) for root, _ in arrows}, key=lambda root: (-root.count("/"), root)):
+        keys = sorted(
+            (key for key in arrows if without_splits(key[0]) == root and key in tables and tables[key] not in done), key=lambda key: (key[0].count("/"), key)
+        )
+        found = {tables[key]: (tables[key], *arrows[key]) for key in keys}  # the deeper folder decides
         if len(found) >= MIN_PAIRS:
-            yield _proposal(view, found)
+            done |= found.keys()
+            yield _proposal(view, [found[path] for path in sorted(found)])
 
 
 def _number(path: str) -> str | None:
@@ -80,9 +85,9 @@ def _proposal(view: LakeView, found: list[tuple[str, str, bool]]) -> Proposal:
         lines = "\n".join(f"{two} {one}" if swap else f"{one} {two}" for one, two in rows[::step][:ROWS_KEPT])
         target = "second causes first" if first_causes == swap else "first causes second"
         table = Input(role="table", path=path, locator="columns=1,0" if swap else "columns=0,1", text=lines)
-        examples.append(ProposedExample(inputs=(table,), target=target))
+        examples.append(ProposedExample(inputs=(table,), target=target, split=declared_split(path)))
     return Proposal(
-        root=common_root([parent(path) for path, source, _ in found for path in (path, source)]),
+        root=common_root([without_splits(parent(path)) for path, source, _ in found for path in (path, source)]),
         form="cause_pairs",
         subject="causal",
         kind="classification",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
-from unified_assets.records.names import common_root, parent
+from unified_assets.records.names import common_root, parent, without_splits
 from unified_assets.records.objects import Shown, proposals_of
 from unified_assets.records.parsing import json_value
 from unified_assets.records.places import MediaIndex, record_paths
@@ -25,9 +25,9 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         value = json_value(text) if MARK in text else None
         if isinstance(value, dict) and all(isinstance(value.get(key), list) for key in KEYS):
             index = MediaIndex.of(view.files) if index is None else index
-            folders.setdefault(parent(path), []).extend(_shown(path, value, index))
+            folders.setdefault(without_splits(parent(path)), []).extend(_shown(path, value, index))
     for found in folders.values():
-        root = common_root([parent(path) for shown in found for path in (shown.image, shown.source)])
+        root = common_root([without_splits(parent(path)) for shown in found for path in (shown.image, shown.source)])
         yield from proposals_of(found, root=root, prefix="coco", adapter=ADAPTER.name)
 
 

@@ -8,12 +8,13 @@ import polars as pl
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
 from unified_assets.records.examples import bounded, examples_of
 from unified_assets.records.lines import parse_lines
-from unified_assets.records.names import parent
+from unified_assets.records.names import parent, without_splits
 from unified_assets.records.places import is_prose, is_sidecar, sidecar_stems
 from unified_assets.records.roles import read_roles
-from unified_assets.records.tables import joined, splitless
+from unified_assets.records.tables import joined, same_classes, splitless, whole
 
 MIN_EXAMPLES = 12
+LEAST = 2  # lines of one part of a table
 
 
 def propose(view: LakeView) -> Iterator[Proposal]:
@@ -21,21 +22,25 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     stems = sidecar_stems(view)
     text = view.files.filter(pl.col("modality") == "text").select("path", "media_type").sort("path")
     prose = [path for path, media_type in text.iter_rows() if is_prose(path, media_type) and not path.lower().endswith((".md", ".html", ".htm"))]
-    found = [records for path in prose if not is_sidecar(path, stems) and (records := parse_lines(path, view.text(path).text, cut=view.text(path).cut))]
+    found = [
+        records for path in prose if not is_sidecar(path, stems) and (records := parse_lines(path, view.text(path).text, least=LEAST, cut=view.text(path).cut))
+    ]
     for parts in joined(found):
-        reading = read_roles(parts[0], view.roles(parts[0].path))
+        given = {field: role for part in parts for field, role in view.roles(part.path).items()}
+        reading = read_roles(whole(parts), given) if sum(len(part.rows) for part in parts) >= MIN_EXAMPLES else None
         examples = () if reading is None else tuple(example for part in parts for example in examples_of(part, reading))
         if reading is None or len(examples) < MIN_EXAMPLES:
             continue
         kept, cut = bounded(examples)
         yield Proposal(
-            root=parent(parts[0].path),
+            root=without_splits(parent(parts[0].path)),
             form=f"{splitless(parts[0].path)}_lines",
             subject=reading.subject,
             kind=reading.kind,
             roles=tuple(dict.fromkeys(value.role for example in examples[:50] for value in example.inputs)),
             examples=kept,
             adapter=ADAPTER.name,
+            class_map=same_classes({example.target for example in examples}) if reading.kind == "classification" else {},
             withheld=(*reading.withheld, "line numbers and comment lines: about the record, not of it"),
             why=reading.why + cut,
         )

@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample, Records
 from unified_assets.records.columns import columns
 from unified_assets.records.examples import bounded, group_of, split_of, target_of
-from unified_assets.records.names import declared_split, parent
+from unified_assets.records.names import declared_split, nested, parent, without_splits
 from unified_assets.records.places import ROLE_OF, MediaIndex, file_field, record_paths
 from unified_assets.records.roles import Reading, read_roles
+from unified_assets.records.tables import joined, same_classes, splitless, whole
 from unified_assets.records.vocabulary import INPUT_NAMES, normal, withheld_reason
 
 MIN_ROWS = 8
+Files = tuple[str | None, ...]  # the media file each record names
 
 
 def propose(view: LakeView) -> Iterator[Proposal]:
@@ -20,44 +23,69 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     index = MediaIndex.of(view.files)
     if not index.modality:
         return
+    naming: dict[str, tuple[str, tuple[str | None, ...]]] = {}
+    tables = []
     for path in record_paths(view.files):
         records = view.records(path)
-        found = file_field(records, index) if records is not None and len(records.rows) >= MIN_ROWS else None
-        if records is None or found is None:
+        found = None if records is None else file_field(records, index)
+        if records is not None and found is not None:
+            tables.append(records)
+            naming[path] = found
+    for parts in joined(tables):
+        field = naming[parts[0].path][0]
+        same = [part for part in parts if naming[part.path][0] == field]
+        table = whole(same)
+        if len(table.rows) < MIN_ROWS:
             continue
-        field, files = found
-        reading = read_roles(records, view.roles(path), files=frozenset({field}))
-        proposal = _captions(records, field, files, index) if reading is None else _labelled(records, field, files, reading, index)
+        files = tuple(file for part in same for file in naming[part.path][1])
+        given = {name: role for part in same for name, role in view.roles(part.path).items()}
+        reading = read_roles(table, given, files=frozenset({field}))
+        places = tuple((part, place) for part in same for place in range(len(part.rows)))
+        named = _Named(table, places, field, files)
+        proposal = _captions(named, index) if reading is None else _labelled(named, reading, index)
         if proposal is not None:
             yield proposal
 
 
-def _labelled(records: Records, field: str, files: tuple[str | None, ...], reading: Reading, index: MediaIndex) -> Proposal | None:
+@dataclass(frozen=True)
+class _Named:
+    """One table in all its parts. `places`: (part, record) of each row; `files`: the media file its `field` names."""
+
+    table: Records
+    places: tuple[tuple[Records, int], ...]
+    field: str
+    files: Files
+
+
+def _labelled(named: _Named, reading: Reading, index: MediaIndex) -> Proposal | None:
+    records, places, field, files = named.table, named.places, named.field, named.files
     modality = _modality(files, index)
     texts = bool(reading.inputs) and modality == "image"
     examples: list[ProposedExample] = []
-    for place, (path, row) in enumerate(zip(files, records.rows, strict=True)):
+    for path, (part, place) in zip(files, places, strict=True):
+        row = part.rows[place]
         target = target_of(row, reading)
         if path is None or target is None or index.modality[path] != modality:
             continue
         inputs = [Input(role=ROLE_OF[modality], path=path)]
         if texts:
             sentence = " ".join(row.get(name, "") for _, name in reading.inputs).strip()
-            inputs.append(Input(role="text", path=records.path, locator=f"record={place}", text=sentence))
-        split = split_of(records, place, reading)
-        examples.append(ProposedExample(inputs=tuple(inputs), target=target, split=split or declared_split(path), group=group_of(row, reading)))
+            inputs.append(Input(role="text", path=part.path, locator=f"record={place}", text=sentence))
+        split = nested(split_of(part, place, reading), declared_split(path))
+        examples.append(ProposedExample(inputs=tuple(inputs), target=target, split=split, group=group_of(row, reading)))
     if len(examples) < MIN_ROWS or reading.kind not in {"classification", "regression"}:
         return None
     kept, cut = bounded(examples)
     return Proposal(
-        root=parent(records.path),
-        form=f"{records.path.rpartition('/')[2]}_{reading.target}",
+        root=without_splits(parent(records.path)),
+        form=f"{splitless(records.path)}_{reading.target}",
         subject="image_text" if texts else modality,
         kind=reading.kind,
         roles=(ROLE_OF[modality], "text") if texts else (ROLE_OF[modality],),
         examples=kept,
         adapter=ADAPTER.name,
-        label_sources=(records.path,),
+        label_sources=tuple(dict.fromkeys(part.path for part, _ in places)),
+        class_map=same_classes({example.target for example in examples}) if reading.kind == "classification" else {},
         withheld=(f"{field}: names the file", *(item for item in reading.withheld if not item.startswith(f"{field}: "))),
         why=f"{len(examples)} of {len(records.rows)} records name a file of modality {modality} in {field}; label {reading.target}"
         + (f"; sentence {reading.inputs[0][1]}" if texts else "")
@@ -65,8 +93,9 @@ def _labelled(records: Records, field: str, files: tuple[str | None, ...], readi
     )
 
 
-def _captions(records: Records, field: str, files: tuple[str | None, ...], index: MediaIndex) -> Proposal | None:
+def _captions(named: _Named, index: MediaIndex) -> Proposal | None:
     """Records that name a file and hold prose, without a label: unlabelled pairs."""
+    records, places, field, files = named.table, named.places, named.field, named.files
     prose = [
         column
         for name, column in columns(records).items()
@@ -81,17 +110,20 @@ def _captions(records: Records, field: str, files: tuple[str | None, ...], index
     name = max(prose, key=lambda column: column.mean_length).name
     examples = tuple(
         ProposedExample(
-            inputs=(Input(role=ROLE_OF[modality], path=path), Input(role="text", path=records.path, locator=f"record={place}", text=row[name].strip())),
+            inputs=(
+                Input(role=ROLE_OF[modality], path=path),
+                Input(role="text", path=part.path, locator=f"record={place}", text=part.rows[place][name].strip()),
+            ),
             target="",
-            split=records.splits[place] or declared_split(path),
+            split=nested(part.splits[place], declared_split(path)),
         )
-        for place, (path, row) in enumerate(zip(files, records.rows, strict=True))
-        if path is not None and index.modality[path] == modality and row.get(name, "").strip()
+        for path, (part, place) in zip(files, places, strict=True)
+        if path is not None and index.modality[path] == modality and part.rows[place].get(name, "").strip()
     )
     kept, cut = bounded(examples)
     return Proposal(
-        root=parent(records.path),
-        form=f"{records.path.rpartition('/')[2]}_{name}",
+        root=without_splits(parent(records.path)),
+        form=f"{splitless(records.path)}_{name}",
         subject="image_text",
         kind="pair",
         roles=(ROLE_OF[modality], "text"),
@@ -103,7 +135,7 @@ def _captions(records: Records, field: str, files: tuple[str | None, ...], index
     )
 
 
-def _modality(files: tuple[str | None, ...], index: MediaIndex) -> str:
+def _modality(files: Files, index: MediaIndex) -> str:
     return Counter(index.modality[path] for path in files if path is not None).most_common(1)[0][0]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
 from unified_assets.records.examples import bounded
 from unified_assets.records.members import lists_of, members_of
-from unified_assets.records.names import declared_split, is_structural, parent, stem
+from unified_assets.records.names import declared_split, is_structural, parent, stem, without_splits
 from unified_assets.records.parsing import json_value
 from unified_assets.records.places import is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
@@ -21,22 +21,25 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     """Lists side by side in one file, in files of one folder, and in folders side by side."""
     stems = sidecar_stems(view)
     folders: dict[str, Members] = defaultdict(dict)
-    keyed: dict[str, dict[str, list[str]]] = {}
+    keyed: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(dict)
     for path in record_paths(view.files):
         value = json_value(view.text(path).text) if path.lower().endswith(".json") and not is_sidecar(path, stems) else None
         if value is None:
             continue
-        keyed[path] = lists_of(value)
+        lists = lists_of(value)
+        if lists:
+            keyed[without_splits(path)][path] = lists
         names = members_of(value)
         if names and not _is_table(view, path):
-            folders[parent(path)][path] = names
+            folders[without_splits(parent(path))][path] = names
     roots = _roots(folders)
     for root, inner in sorted(roots.items()):
         yield from _of_files(root, inner)
     joined = {path for inner in roots.values() for members in inner.values() for path in members}
-    for path, lists in keyed.items():
-        if lists and path not in joined:
-            yield _of_keys(path, lists)
+    for place, parts in sorted(keyed.items()):
+        alone = {path: lists for path, lists in parts.items() if path not in joined}
+        if alone:
+            yield _of_keys(place, alone)
 
 
 def _is_table(view: LakeView, path: str) -> bool:
@@ -68,9 +71,9 @@ def _of_files(root: str, inner: dict[str, Members]) -> Iterator[Proposal]:
         yield _proposal(root, "member_lists_by_folder", labelled, "folder's")
 
 
-def _of_keys(path: str, lists: dict[str, list[str]]) -> Proposal:
-    name = path.rpartition("/")[2]
-    return _proposal(parent(path), f"{name}_keys", [(path, names, key) for key, names in lists.items()], "key's")
+def _of_keys(place: str, parts: dict[str, dict[str, list[str]]]) -> Proposal:
+    listed = [(path, names, key) for path, lists in sorted(parts.items()) for key, names in lists.items()]
+    return _proposal(parent(place), f"{place.rpartition('/')[2]}_keys", listed, "key's")
 
 
 def _proposal(root: str, form: str, lists: list[tuple[str, list[str], str]], whose: str) -> Proposal:

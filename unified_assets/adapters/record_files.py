@@ -7,7 +7,7 @@ from pathlib import Path
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample, Records
 from unified_assets.records.columns import columns
 from unified_assets.records.examples import TEXT_LIMIT, bounded
-from unified_assets.records.names import SPLIT_WORDS, parent, stem, words
+from unified_assets.records.names import SPLIT_WORDS, declared_split, parent, stem, without_splits, words
 from unified_assets.records.places import is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
 from unified_assets.records.vocabulary import INPUT_NAMES, normal, withheld_reason
@@ -24,7 +24,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     for path in record_paths(view.files):
         records = None if is_sidecar(path, stems) or path.lower().endswith(".json") else view.records(path)
         if records is not None and not any(word in SPLIT_WORDS for word in words(stem(path))):
-            groups[parent(path), records.format].append(records)
+            groups[without_splits(parent(path)), records.format].append(records)
     for (folder, _), found in sorted(groups.items()):
         rows = sorted(len(records.rows) for records in found)
         prose = _prose(found) if len(found) >= MIN_FILES and rows[len(rows) // 2] >= MIN_ROWS else None
@@ -48,7 +48,9 @@ def _proposal(folder: str, found: list[Records], role: str, name: str) -> Propos
     others = sorted({other for records in found for other in records.fields} - {name})
     examples = tuple(
         ProposedExample(
-            inputs=(Input(role=role, path=records.path, locator=f"record={place}", text=row[name].strip()[:TEXT_LIMIT]),), target=stem(records.path)
+            inputs=(Input(role=role, path=records.path, locator=f"record={place}", text=row[name].strip()[:TEXT_LIMIT]),),
+            target=stem(records.path),
+            split=declared_split(records.path),
         )
         for records in found
         for place, row in enumerate(records.rows)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
 from unified_assets.records.examples import bounded, examples_of
-from unified_assets.records.names import parent
+from unified_assets.records.names import parent, without_splits
 from unified_assets.records.places import MediaIndex, file_field, is_sidecar, record_paths, sidecar_stems
 from unified_assets.records.roles import read_roles
-from unified_assets.records.tables import joined, same_classes, splitless
+from unified_assets.records.tables import joined, same_classes, splitless, whole
 
 MIN_ROWS = 16
 
@@ -22,7 +22,8 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         if records is not None and file_field(records, index) is None:
             tables.append(records)
     for parts in joined(tables):
-        reading = read_roles(parts[0], view.roles(parts[0].path))
+        given = {field: role for part in parts for field, role in view.roles(part.path).items()}
+        reading = read_roles(whole(parts), given)
         if reading is None or sum(len(part.rows) for part in parts) < MIN_ROWS:
             continue
         examples = tuple(example for part in parts for example in examples_of(part, reading))
@@ -33,7 +34,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         cut += "; a file was longer than is read of one" if any(part.cut for part in parts) else ""
         roles = dict.fromkeys(value.role for example in examples[:50] for value in example.inputs)
         yield Proposal(
-            root=parent(parts[0].path),
+            root=without_splits(parent(parts[0].path)),
             form=f"{splitless(parts[0].path)}_{reading.target}",
             subject=reading.subject,
             kind=reading.kind,

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
-from unified_assets.records.names import declared_split, parent, stem
+from unified_assets.records.names import declared_split, parent, stem, without_splits
 from unified_assets.records.parsing import json_value
 from unified_assets.records.places import MEDIA, ROLE_OF
 from unified_assets.records.structured import as_text
@@ -60,11 +60,10 @@ def _label(view: LakeView, sidecar: str) -> tuple[str, str | None] | None:
 
 
 def _by_parent(folders: dict[str, list[Labelled]]) -> dict[str, list[Labelled]]:
-    """Split folders side by side are one; other folders stand for themselves."""
+    """Folders that differ in split levels only are one; other folders stand for themselves."""
     joined: dict[str, list[Labelled]] = defaultdict(list)
     for folder, labelled in folders.items():
-        name = folder.rpartition("/")[2]
-        joined[parent(folder) if declared_split(f"{name}/x") else folder] += labelled
+        joined[without_splits(folder)] += labelled
     return joined
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from unified_assets.core.contracts import Adapter, LakeView, Proposal
 from unified_assets.records.markup import tree
-from unified_assets.records.names import common_root, parent, stem
+from unified_assets.records.names import common_root, parent, stem, without_splits
 from unified_assets.records.objects import Shown, proposals_of
 
 
@@ -25,9 +25,9 @@ def propose(view: LakeView) -> Iterator[Proposal]:
             image = images.get((parent(path), stem(path))) or images.get((parent(parent(path)), stem(path)))
         objects = None if image is None else _objects(view.text(path).text)
         if image is not None and objects is not None:
-            folders.setdefault(parent(path), []).append(Shown(image, path, objects))
+            folders.setdefault(without_splits(parent(path)), []).append(Shown(image, path, objects))
     for found in folders.values():
-        root = common_root([parent(path) for shown in found for path in (shown.image, shown.source)])
+        root = common_root([without_splits(parent(path)) for shown in found for path in (shown.image, shown.source)])
         yield from proposals_of(found, root=root, prefix="voc", adapter=ADAPTER.name)
 
 

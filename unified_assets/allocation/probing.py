@@ -7,10 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unified_assets.allocation.units import Row
+from unified_assets.allocation.units import OPTION_WORDS, Row
 
+EXACT = ("media_type", "sample_rate_hz", "channels")
+MIN_ALONE = 8  # files of a class that a value stands for
+CERTAIN = 0.98
 GAIN = 0.25  # above the majority class
 MIN_ROWS = 24
+SHORTCUT = 0.7  # of the questions it decides
 PARTS = 8  # equal parts of sizes and durations
 
 
@@ -26,12 +30,45 @@ def suspects(rows: Sequence[Row], files: Mapping[str, Mapping[str, Any]]) -> lis
     labels = [label for label, _ in own]
     majority = max(Counter(labels).values()) / len(labels)
     found = []
+    for column in EXACT:
+        found += _stands_for(column, [file.get(column) for _, file in own], labels)
     for column in ("media_type", "size_bytes", "duration_s"):
         values = [file.get(column) for _, file in own]
         score = _left_one_out(values if column == "media_type" else _parts(values), labels)
         if score is not None and score > majority + GAIN:
             found.append(f"{column}: tells {score:.0%} of the labels on its own (the majority class {majority:.0%}); suspect, kept out of the inputs")
     return found
+
+
+def _stands_for(column: str, values: Sequence[Any], labels: Sequence[str]) -> list[str]:
+    """Values that nearly all files of one class have, and nearly no others."""
+    found = []
+    of_class = Counter(labels)
+    for value, count in sorted(Counter(value for value in values if value is not None).items(), key=str):
+        label, hits = Counter(label for one, label in zip(values, labels, strict=True) if one == value).most_common(1)[0]
+        if MIN_ALONE <= count < len(values) and hits >= CERTAIN * count and hits >= CERTAIN * of_class[label]:
+            found.append(f"{column}: {value} stands for the class {label} ({hits} of its {of_class[label]} files); kept out of the inputs")
+    return found
+
+
+def shortcut(rows: Sequence[Row]) -> list[str]:
+    """Whether an option that was met in train tells the right one of a test question: options borrowed from other questions."""
+    if not rows or rows[0].kind != "choice":
+        return []
+    met = {text for row in rows if row.split == "train" for text in _options(row)}
+    decided = hits = 0
+    for row in rows:
+        seen = [text in met for text in _options(row)] if row.split == "test" else []
+        if seen.count(False) == 1 and len(seen) > 1:
+            decided += 1
+            hits += seen.index(False) == int(row.target or -1)
+    if decided < MIN_ROWS or hits < SHORTCUT * decided:
+        return []
+    return [f"shortcut: the one option that was not met in train is right in {hits} of {decided} test questions; options stand on both sides"]
+
+
+def _options(row: Row) -> list[str]:
+    return [value["text"] or "" for value in row.inputs if value["role"] == "option" and len((value["text"] or "").split()) >= OPTION_WORDS]
 
 
 def _parts(values: Sequence[Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """A lake view and adapters in; the label spaces that stand side by side out, each once."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from unified_assets.allocation.overrides import Overrides
 from unified_assets.allocation.view import Lake
 from unified_assets.core.contracts import Adapter, Input, Proposal
 
-ORDER = ("manifests", "coco_json", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
+ORDER = ("manifests", "coco_json", "yolo_txt", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
 IMPLICIT = frozenset({"class_folders", "file_names"})
 MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
 OVERLAP = 0.5
@@ -37,21 +38,38 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
             notes.append(f"adapter {name} failed: {type(error).__name__}: {error}")
             log(notes[-1])
     kept = _without_weaker(proposals, notes)
+    kept = [_as_told(proposal, overrides) for proposal in kept]
     kept += [twin for proposal in kept if (twin := _text_twin(proposal)) is not None]
     return _named(kept, overrides, notes), notes
 
 
+def _as_told(proposal: Proposal, overrides: Overrides) -> Proposal:
+    """The proposal with the sides and groups that `unified.yaml` gives its files."""
+    if not (overrides.split or overrides.group):
+        return proposal
+    examples = []
+    for example in proposal.examples:
+        paths = dict.fromkeys(value.path for value in example.inputs)
+        side = next((side for path in paths if (side := overrides.side(path))), None)
+        group = next((group for path in paths if (group := overrides.group_of(path))), None)
+        examples.append(replace(example, split=side or example.split, group=group or example.group))
+    if overrides.split and any(overrides.side(value.path) for example in proposal.examples for value in example.inputs):
+        examples = [replace(example, split=example.split or "train") for example in examples]
+    return replace(proposal, examples=tuple(examples))
+
+
 def task_id(root: str, form: str) -> str:
-    """A stable id of letters, digits, `_` and `-`: source root and label form."""
-    whole = f"{root}__{form}" if root else form
+    """A stable id of letters, digits, `_` and `-`: source root and label form; names beyond ASCII are told apart by a hash."""
+    whole = unicodedata.normalize("NFC", f"{root}__{form}" if root else form)
     slug = _UNSAFE.sub("_", whole.replace("/", "__")).strip("_")
-    if len(slug) > ID_LIMIT:
-        slug = f"{slug[: ID_LIMIT - 9]}_{xxhash.xxh32(whole.encode()).hexdigest()}"
+    if len(slug) > ID_LIMIT or not whole.isascii():
+        slug = f"{slug[: ID_LIMIT - 9].rstrip('_')}_{xxhash.xxh32(whole.encode('utf-8', 'surrogatepass')).hexdigest()}".lstrip("_")
     return slug
 
 
 def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]) -> list[Found]:
     found: dict[str, Found] = {}
+    proposals = list(proposals)
     for proposal in sorted(proposals, key=lambda item: (item.root, item.form, item.adapter)):
         name = task_id(proposal.root, proposal.form)
         change = overrides.tasks.get(name)
@@ -63,8 +81,14 @@ def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]
             proposal = replace(proposal, subject=change.subject or proposal.subject, class_map=mapped)  # noqa: PLW2901  the override's version of it
             name = change.name or name
         if name in found:
-            name = f"{name}_{proposal.adapter}"
+            name = f"{name[:ID_LIMIT]}_{xxhash.xxh32(f'{proposal.root}/{proposal.form}/{proposal.adapter}'.encode('utf-8', 'surrogatepass')).hexdigest()}"
         found[name] = Found(name, proposal)
+    known = {task_id(proposal.root, proposal.form) for proposal in proposals}
+    notes += [f"unified.yaml names the task {name}, which was not found" for name in overrides.tasks if name not in known]
+    for item in found.values():
+        targets = {example.target for example in item.proposal.examples}
+        told = overrides.tasks.get(task_id(item.proposal.root, item.proposal.form))
+        notes += [f"{item.task}: unified.yaml maps the class {name}, which was not found" for name in (told.class_map if told else ()) if name not in targets]
     return [found[name] for name in sorted(found)]
 
 

@@ -14,6 +14,7 @@ SHARES: Mapping[str, float] = {"train": 0.70, "valid": 0.15, "test": 0.15}
 HELD_OUT: Mapping[str, float] = {"train": 0.85, "valid": 0.15}
 LARGEST = 0.15  # a weak key may tie at most this share of a task's rows together
 LARGEST_ROWS = 8
+CROSSING = 0.5  # of the keys on declared sides are met in train
 
 
 class Components:
@@ -51,11 +52,29 @@ class Sides:
     notes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # task -> how its sides came about
 
 
+@dataclass(frozen=True)
+class _Effective:
+    """How a task's declared sides are used."""
+
+    fixed: Mapping[str, str]  # declared -> side, for what stands
+    shares: Mapping[str, float]  # how the rest is divided
+    note: str
+
+    def side(self, row: Row) -> str | None:
+        """The side that the data declares for a row, or None where it is to be chosen."""
+        return None if row.declared is None else self.fixed.get(row.declared)
+
+    def held(self, row: Row) -> bool:
+        """Whether a row is declared train of a task whose validation is held out of train."""
+        return bool(self.fixed) and row.declared == "train" and "train" not in self.fixed
+
+
 def assign(tasks: Mapping[str, list[Row]], memory: Mapping[str, tuple[str, bool]]) -> Sides:
     """Give every row its side and group; rows that bridge two sides are left out with the reason."""
     result = Sides(rows=[], memory=dict(memory))
     effective = {task: _effective(rows) for task, rows in tasks.items()}
-    components = _components(tasks, effective, result)
+    claims = _claims(tasks, effective)
+    components = _components(tasks, effective, claims, result)
     members: dict[str, list[Row]] = defaultdict(list)
     for rows in tasks.values():
         for row in rows:
@@ -66,17 +85,18 @@ def assign(tasks: Mapping[str, list[Row]], memory: Mapping[str, tuple[str, bool]
         _fill(task, tasks[task], effective[task], components, side_of)
     for task in order:
         for row in tasks[task]:
-            _settle(row, components.find(row.keys[0]), side_of, effective[task], result)
+            _settle(row, components.find(row.keys[0]), _Standing(side_of, claims, memory), effective[task], result)
     return result
 
 
-@dataclass(frozen=True)
-class _Effective:
-    """How a task's declared sides are used."""
-
-    fixed: Mapping[str, str]  # declared -> side, for what stands
-    shares: Mapping[str, float]  # how the rest is divided
-    note: str
+def _claims(tasks: Mapping[str, list[Row]], effective: Mapping[str, _Effective]) -> dict[str, str]:
+    """Content → the side that some task declares it on: test before valid before train."""
+    found: dict[str, str] = {}
+    for wanted in ("train", "valid", "test"):
+        for task, rows in tasks.items():
+            if wanted in effective[task].fixed.values():
+                found |= {key: wanted for row in rows if effective[task].side(row) == wanted for key in row.keys[: row.content]}
+    return found
 
 
 def _effective(rows: list[Row]) -> _Effective:
@@ -91,27 +111,45 @@ def _effective(rows: list[Row]) -> _Effective:
     return _Effective({}, SHARES, f"{what}: divided 70/15/15 by a hash of the group")
 
 
-def _components(tasks: Mapping[str, list[Row]], effective: Mapping[str, _Effective], result: Sides) -> Components:
+def _components(tasks: Mapping[str, list[Row]], effective: Mapping[str, _Effective], claims: Mapping[str, str], result: Sides) -> Components:
     whole = Components()
     for task, rows in tasks.items():
-        chosen = [row.keys for row in rows]
-        if not effective[task].fixed:
-            chosen = _with_weak(rows, chosen, result.notes[task])
-        else:
-            result.notes[task].append("near duplicates and shared contexts are not tied: the declared sides stand")
-        for keys, row in zip(chosen, rows, strict=True):
+        fixed = [row for row in rows if effective[task].side(row) is not None]
+        free = [row for row in rows if effective[task].side(row) is None]
+        groups = [row.keys[row.content :] for row in fixed]
+        gone = [row for row in free if effective[task].held(row) and any(claims.get(key) == "test" for key in row.keys[: row.content])]
+        dropped = {id(row) for row in gone}
+        free = [row for row in free if id(row) not in dropped]
+        for row in (*fixed, *gone):
+            row.keys = row.keys[: row.content]  # the declared side stands, whatever else it shares with
+        if fixed and free and _crossing([row.keys[row.content :] for row in free], groups):
+            for row in free:
+                row.keys = row.keys[: row.content]
+            result.notes[task].append("groups stand on both declared sides: validation is held out by content")
+        for keys, row in zip(_with_weak(free, fixed, result.notes[task]), free, strict=True):
             row.keys = keys
-            whole.unite(keys)
+        for row in rows:
+            whole.unite(row.keys)
         result.notes[task].append(effective[task].note)
     return whole
 
 
-def _with_weak(rows: list[Row], chosen: list[tuple[str, ...]], notes: list[str]) -> list[tuple[str, ...]]:
-    """Add each level of weak keys that does not tie too much of the task together."""
-    names = ("near duplicates", "shared context", "same options", "shared hypothesis")
+def _crossing(free: list[tuple[str, ...]], fixed: list[tuple[str, ...]]) -> bool:
+    """Whether most of the keys on the declared sides are met in train too: then they are not what sides were made by."""
+    mine, theirs = {key for keys in free for key in keys}, {key for keys in fixed for key in keys}
+    return len(mine & theirs) > CROSSING * len(theirs)
+
+
+def _with_weak(rows: list[Row], fixed: list[Row], notes: list[str]) -> list[tuple[str, ...]]:
+    """Add each level of weak keys that does not tie too much of the task together, nor crosses sides that are declared."""
+    names = ("near duplicates", "shared context", "same options", "shared option", "shared hypothesis")
+    chosen = [row.keys for row in rows]
     largest = _largest(chosen)
     for level, name in enumerate(names):
         if not any(row.weak[level] for row in rows):
+            continue
+        if _crossing([row.weak[level] for row in rows], [row.weak[level] for row in fixed]):
+            notes.append(f"{name}: stands on both declared sides")
             continue
         tried = [(*keys, *row.weak[level]) for keys, row in zip(chosen, rows, strict=True)]
         if len({key for row in rows for key in row.weak[level]}) == sum(len(row.weak[level]) for row in rows):
@@ -137,12 +175,13 @@ def _fixed(members: Mapping[str, list[Row]], effective: Mapping[str, _Effective]
     side_of: dict[str, str] = {}
     for component, rows in members.items():
         remembered = {memory[key][0] for row in rows for key in row.keys if key in memory}
-        declared = {side for row in rows if row.declared is not None and (side := effective[row.task].fixed.get(row.declared))}
-        held = {"train" for row in rows if row.declared == "train" and effective[row.task].fixed and "train" not in effective[row.task].fixed}
-        if len(remembered) > 1 or (not remembered and (len(declared) > 1 or (declared and held and declared != {"train"}))):
+        declared = {side for row in rows if (side := effective[row.task].side(row))}
+        held = any(effective[row.task].held(row) for row in rows)
+        sides = remembered | declared
+        if len(sides) > 1 or (held and "test" in sides):
             side_of[component] = ""
-        elif remembered or declared:
-            side_of[component] = next(iter(remembered or declared))
+        elif sides:
+            side_of[component] = next(iter(sides))
     return side_of
 
 
@@ -151,6 +190,8 @@ def _fill(task: str, rows: list[Row], effective: _Effective, components: Compone
     sizes: dict[str, int] = Counter()
     labels: dict[str, set[str | None]] = defaultdict(set)
     for row in rows:
+        if effective.side(row) is not None:
+            continue
         component = components.find(row.keys[0])
         sizes[component] += 1
         labels[component].add(row.target if row.kind == "classification" else None)
@@ -203,17 +244,41 @@ class _Division:
         return digest(self.salt, component)
 
 
-def _settle(row: Row, component: str, side_of: Mapping[str, str], effective: _Effective, result: Sides) -> None:
-    side = side_of[component]
-    row.group = component
-    if not side:
-        own = result.memory.get(row.keys[0])
-        if own is None:
-            result.left += [Left(row.task, value["path"], f"{BRIDGE}: its group has members on both sides") for value in row.inputs]
-            return
-        side, row.group = own[0], f"{component}-{own[0]}"
+@dataclass(frozen=True)
+class _Standing:
+    """What is known of sides: of components, of content by declaration, of content by memory."""
+
+    side_of: Mapping[str, str]
+    claims: Mapping[str, str]
+    memory: Mapping[str, tuple[str, bool]]
+
+    def of(self, row: Row, component: str, effective: _Effective) -> str | None:
+        """The side of a row; None where it bridges sides."""
+        keys = row.keys[: row.content]
+        claimed = {self.claims[key] for key in keys if key in self.claims}
+        remembered = {self.memory[key][0] for key in keys if key in self.memory}
+        side, held = effective.side(row), effective.held(row)
+        mine = {side} if side else {"train", "valid"} if held else claimed
+        if claimed - mine or len(claimed) > 1 or len(remembered) > 1:
+            return None
+        if remembered:
+            return next(iter(remembered))
+        if side or (claimed and not held):
+            return side or next(iter(claimed))
+        shared = self.side_of.get(component) or None
+        return shared if shared in {"train", "valid"} or not held else "train"
+
+
+def _settle(row: Row, component: str, standing: _Standing, effective: _Effective, result: Sides) -> None:
+    side = standing.of(row, component, effective)
+    if side is None:
+        what = "its content is declared on another side too" if effective.held(row) or effective.side(row) else "its group has members on both sides"
+        result.left += [Left(row.task, value["path"], f"{BRIDGE}: {what}") for value in row.inputs]
+        return
     row.split = side
-    declared = row.declared is not None and row.declared in effective.fixed
-    for key in row.keys:
+    row.group = component if standing.side_of.get(component) == side else f"{component}-{side}"
+    declared = effective.side(row) is not None
+    mixed = not standing.side_of.get(component)
+    for key in row.keys[: row.content] if mixed else row.keys:
         result.memory.setdefault(key, (side, declared))
     result.rows.append(row)

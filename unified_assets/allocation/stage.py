@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from unified_assets.allocation.declared import resolve
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
 from unified_assets.allocation.pairing import pairs_of
-from unified_assets.allocation.probing import suspects
+from unified_assets.allocation.probing import shortcut, suspects
 from unified_assets.allocation.proposing import Found, collect
 from unified_assets.allocation.routing import inputs_for, learns, pair_inputs_for
 from unified_assets.allocation.sides import Sides, assign
@@ -52,9 +53,13 @@ class Work:
     left: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
 
+def _silent(_line: str) -> None:
+    """Say nothing."""
+
+
 def allocate(
     settings: Settings,
-    log: Callable[[str], None] = print,
+    log: Callable[[str], None] = _silent,
     specs: Mapping[str, ModelSpec] | None = None,
     adapters: Mapping[str, Adapter] | None = None,
 ) -> AllocationSummary:
@@ -65,8 +70,9 @@ def allocate(
     store = Store(settings.state)
     store.bind(settings.raw)
     work = propose(settings, store, plugins.adapters() if adapters is None else adapters, log)
+    before = {task: tuple(classes) for task, classes in store.table("tasks").select("task", "classes").iter_rows()}
     sides = divide(work, memory_of(store.table("splits")))
-    frames = _frames(work, sides, specs)
+    frames = _frames(work, sides, specs, before)
     digests = model_digests(frames["examples"], specs)
     by_modality = modality_digests(frames["allocation"])
     _publish(store, frames)
@@ -94,7 +100,9 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     found += pairs_of(view, sources)
     by_path = {
         row["path"]: row
-        for row in usable.select("path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s").to_dicts()
+        for row in usable.select(
+            "path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s", "sample_rate_hz"
+        ).to_dicts()
     }
     return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
 
@@ -103,7 +111,10 @@ def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     """One row for each unit, each on its side; tasks that are too small or have one class are dropped with the reason."""
     tasks: dict[str, list[Row]] = {}
     for item in work.found:
-        rows, left = one_of_each(rows_of(item, work.by_path))
+        rows = rows_of(item, work.by_path)
+        for row, side in zip(rows, resolve([row.declared for row in rows]), strict=True):
+            row.declared = side
+        rows, left = one_of_each(rows, memory)
         _note_left(work, left)
         problem = _too_little(rows, item.proposal.kind)
         if problem is None:
@@ -131,7 +142,7 @@ def _too_little(rows: list[Row], kind: str) -> str | None:
 def _place_pairs(rows: list[Row], sides: Sides) -> None:
     """Unlabelled pairs train, unless what they show is already on another side."""
     for row in rows:
-        known = {sides.memory[key][0] for key in row.keys if key in sides.memory}
+        known = {sides.memory[key][0] for key in row.keys if key in sides.memory} | ({row.declared} if row.declared else set())
         row.split = next(iter(sorted(known - {"train"})), "train")
         row.group = row.keys[0]
         sides.rows.append(row)
@@ -142,7 +153,7 @@ def _note_left(work: Work, left: list[Left]) -> None:
         work.left[item.path].setdefault(item.task, item.reason)
 
 
-def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[str, pl.DataFrame]:
+def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec], before: Mapping[str, tuple[str, ...]]) -> dict[str, pl.DataFrame]:
     proposals = {item.task: item.proposal for item in work.found}
     learned_by = {
         task: tuple(name for name, spec in specs.items() if learns(spec, proposal.subject, proposal.kind, proposal.roles))
@@ -173,7 +184,7 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec]) -> dict[st
     return {
         "examples": pl.DataFrame(examples, schema=dict(schema["examples"])).unique(["example_id", "model"], keep="first").sort("model", "example_id"),
         "allocation": pl.DataFrame(list(allocation), schema=dict(schema["allocation"])),
-        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by, work.by_path)), schema=dict(schema["tasks"])),
+        "tasks": pl.DataFrame(list(_tasks(proposals, sides, learned_by, work.by_path, before)), schema=dict(schema["tasks"])),
         "splits": pl.DataFrame(memory, schema=dict(tables.SPLIT_MEMORY)),
     }
 
@@ -191,7 +202,13 @@ def _example(row: Row, model: str, task: str | None, inputs: list[dict[str, Any]
     }
 
 
-def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, tuple[str, ...]], files: Mapping[str, dict[str, Any]]) -> Any:
+def _tasks(
+    proposals: Mapping[str, Any],
+    sides: Sides,
+    learned_by: Mapping[str, tuple[str, ...]],
+    files: Mapping[str, dict[str, Any]],
+    before: Mapping[str, tuple[str, ...]],
+) -> Any:
     by_task: dict[str, list[Row]] = defaultdict(list)
     for row in sides.rows:
         by_task[row.task].append(row)
@@ -199,7 +216,10 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
         proposal = proposals[task]
         if proposal.kind == "pair":
             continue
-        classes = sorted({row.target for row in rows if row.target is not None}) if proposal.kind == "classification" else []
+        met = {row.target for row in rows if row.target is not None} if proposal.kind == "classification" else set()
+        gone = sorted(set(before.get(task, ())) - met - set(proposal.class_map)) if met else []
+        removed = (f"no longer in the data, kept but not scored: {', '.join(gone)}",) if gone else ()
+        classes = sorted({*met, *gone})
         yield {
             "task": task,
             "subject": proposal.subject,
@@ -209,9 +229,9 @@ def _tasks(proposals: Mapping[str, Any], sides: Sides, learned_by: Mapping[str, 
             "adapter": proposal.adapter,
             "root": proposal.root,
             "models": list(learned_by[task]),
-            "withheld": [*proposal.withheld, *suspects(rows, files)],
+            "withheld": [*proposal.withheld, *suspects(rows, files), *shortcut(rows)],
             "examples": len(rows),
-            "why": "; ".join((proposal.why, *sides.notes.get(task, ()))),
+            "why": "; ".join((proposal.why, *sides.notes.get(task, ()), *removed)),
         }
 
 

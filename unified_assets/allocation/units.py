@@ -13,6 +13,7 @@ from unified_assets.core.contracts import ProposedExample
 
 CONTRADICTORY = "contradictory label"
 BRIDGE = "bridges train and test"
+OPTION_WORDS = 3  # a shorter option is a name or a number
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -27,7 +28,8 @@ class Row:
     target: str | None
     declared: str | None
     unit: str  # ordered content: equal for copies
-    keys: tuple[str, ...]  # of what must stay on one side, remembered
+    keys: tuple[str, ...]  # of what must stay on one side, remembered: its content first, then its group
+    content: int  # how many of the keys are its content
     weak: tuple[tuple[str, ...], ...]  # further keys by level, used where they do not tie everything together
     split: str = ""
     group: str = ""
@@ -73,6 +75,7 @@ def _row(found: Found, example: ProposedExample, files: Mapping[str, Mapping[str
     media = [value for value in inputs if value["text"] is None]
     contents = [f"{role}\x1e{text}" for role, text in texts] + [f"{value['role']}\x1e{value['file_id']}\x1e{value['locator'] or ''}" for value in media]
     pair = proposal.kind == "pair"
+    content = tuple(dict.fromkeys(_content(texts, media)))
     return Row(
         example_id=digest("pair" if pair else found.task, *contents, "" if pair else target),
         task=found.task,
@@ -81,23 +84,22 @@ def _row(found: Found, example: ProposedExample, files: Mapping[str, Mapping[str
         target=None if pair else target,
         declared=example.split,
         unit=digest(*contents),
-        keys=tuple(_keys(proposal.root, example.group, texts, media)),
+        keys=(*content, *(() if example.group is None else (digest("group", proposal.root, example.group),))),
+        content=len(content),
         weak=_weak(proposal.subject, texts, [files[value["path"]].get("near_duplicate_group") for value in media]),
     )
 
 
-def _keys(root: str, group: str | None, texts: Sequence[tuple[str, str]], media: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What must stay on one side, the example's own content first."""
+def _content(texts: Sequence[tuple[str, str]], media: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Keys of the example's own content."""
     if texts and not media:
         yield digest("text", *sorted(text for _, text in texts))  # sorted: a pair and its reverse are one
     for value in media:
         yield digest("file", value["file_id"] or value["path"])
-    if group is not None:
-        yield digest("group", root, group)
 
 
 def _weak(subject: str, texts: Sequence[tuple[str, str]], near: Sequence[str | None]) -> tuple[tuple[str, ...], ...]:
-    """Levels from strong to weak: near duplicates · the shared context · the set of options · the shared hypothesis."""
+    """Levels from strong to weak: near duplicates · the shared context · the set of options · one shared option · the shared hypothesis."""
     if subject == "math":
         texts = [(role, _DIGITS.sub("0", text)) for role, text in texts]
     roles = {role for role, _ in texts}
@@ -107,12 +109,13 @@ def _weak(subject: str, texts: Sequence[tuple[str, str]], near: Sequence[str | N
         tuple(digest("near", group) for group in near if group),
         tuple(digest("context", text) for role, text in texts if role == wide),
         (digest("options", *options),) if options else (),
+        tuple(digest("option", option) for option in options if len(option.split()) >= OPTION_WORDS),
         tuple(digest("hypothesis", text) for role, text in texts if role == "hypothesis"),
     )
 
 
-def one_of_each(rows: list[Row]) -> tuple[list[Row], list[Left]]:
-    """(one row for each unit, what was left out and why)."""
+def one_of_each(rows: list[Row], memory: Mapping[str, tuple[str, bool]] | None = None) -> tuple[list[Row], list[Left]]:
+    """(one row for each unit, what was left out and why). Declared on two sides: the side that is remembered stands, else test."""
     units: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         units[row.unit].append(row)
@@ -123,10 +126,15 @@ def one_of_each(rows: list[Row]) -> tuple[list[Row], list[Left]]:
         sides = {row.declared for row in same if row.declared is not None}
         if len({row.target for row in same}) > 1:
             left += _all(same, f"{CONTRADICTORY}: the same content stands as {' and as '.join(sorted({row.target or '' for row in same})[:4])}")
-        elif len(sides) > 1:
-            left += _all(same, f"{BRIDGE}: the same content is declared {' and '.join(sorted(sides))}")
         else:
-            first.declared = next(iter(sides), None)
+            side = next(iter(sides), None)
+            if len(sides) > 1:
+                side = _standing(first, sides, memory or {})
+                reason = f"{BRIDGE}: the same content is declared {' and '.join(sorted(sides))}, and stands as {side}"
+                left += _all([row for row in same if row.declared not in {None, side}], reason)
+                same = [row for row in same if row.declared in {None, side}]  # noqa: PLW2901  the rows that stand
+                first = same[0]
+            first.declared = side
             first.copies = [value["path"] for row in same[1:] for value in row.inputs]
             kept.append(first)
             mine = {value["path"] for value in first.inputs}
@@ -137,6 +145,13 @@ def one_of_each(rows: list[Row]) -> tuple[list[Row], list[Left]]:
                 if value["path"] not in mine
             ]
     return kept, left
+
+
+def _standing(row: Row, sides: set[str], memory: Mapping[str, tuple[str, bool]]) -> str:
+    """Which of several declared sides stands: learned content cannot be measured on, and what is measured on cannot be learned."""
+    side = memory.get(row.keys[0], ("", False))[0]
+    side = "train" if side == "valid" and side not in sides else side
+    return side if side in sides else next(name for name in ("test", "valid", "train") if name in sides)
 
 
 def _all(rows: list[Row], reason: str) -> list[Left]:

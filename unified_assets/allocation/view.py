@@ -36,7 +36,7 @@ class Lake:
                     data = stream.read(BYTES_READ + 1)
             except (UnreadableFile, OSError):
                 data = b""
-            self._texts[path] = DecodedText(text=text_of(data[:BYTES_READ]), encoding="", cut=len(data) > BYTES_READ)
+            self._texts[path] = DecodedText(text=text_of(data[:BYTES_READ], whole=len(data) <= BYTES_READ), encoding="", cut=len(data) > BYTES_READ)
             self._kept += len(self._texts[path].text)
         return self._texts[path]
 

@@ -78,7 +78,10 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class ProposedExample:
-    """An example an adapter found. `split` is what the data declares, or None; `group` names what must stay on one side."""
+    """An example an adapter found. `group` names what must stay on one side.
+
+    `split` is what the data declares, outermost first (`train`, `train/valid`), or None; allocation decides which level counts.
+    """
 
     inputs: tuple[Input, ...]
     target: str
@@ -123,7 +126,7 @@ class LakeView(Protocol):
 class Records:
     """Flat records of one file. `origin` says which part of the file they are (a key of a dict-of-lists, an element name).
 
-    Values are str; nested values are JSON text. `splits` is the declared split of each row by key or column, or None.
+    Values are str; nested values are JSON text. `splits` is the declared split of each row by folder, file name and key, outermost first, or None.
     """
 
     path: str

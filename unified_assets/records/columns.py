@@ -10,6 +10,7 @@ from unified_assets.core.contracts import Records
 
 NUMBER = re.compile(r"^[-+]?[$£€]?\s*(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?\s*%?$", re.IGNORECASE)
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 SAMPLE = 4000
 
 
@@ -50,13 +51,15 @@ class Column:
     def mean_words(self) -> float:
         """Mean number of words."""
         head = self.filled[:SAMPLE]
-        return sum(len(value.split()) for value in head) / max(1, len(head))
+        return sum(word_count(value) for value in head) / max(1, len(head))
 
     @cached_property
     def prose(self) -> bool:
         """Whether the values are mostly of several words of letters."""
         head = self.filled[:SAMPLE]
-        return sum(sum(any(map(str.isalpha, word)) for word in value.split()[:6]) >= 3 for value in head) > 0.5 * len(head)
+        return sum(
+            sum(any(map(str.isalpha, word)) for word in value.split()[:6]) >= 3 or word_count(value) >= 3 + value.count(" ") for value in head
+        ) > 0.5 * len(head)
 
     @cached_property
     def listed(self) -> float:
@@ -68,6 +71,11 @@ class Column:
     def classes(self) -> bool:
         """Whether the values look like class names: short, few, repeated."""
         return 2 <= self.distinct <= max(2, min(500, len(self.filled) // 2)) and self.mean_length <= 60 and self.mean_words <= 8
+
+
+def word_count(value: str) -> int:
+    """Words between spaces; of scripts without spaces, two characters count as one."""
+    return max(len(value.split()), len(_UNSPACED.findall(value)) // 2)
 
 
 def columns(records: Records) -> dict[str, Column]:

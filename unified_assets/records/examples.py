@@ -8,7 +8,7 @@ from unified_assets.core.contracts import Input, ProposedExample, Records
 from unified_assets.records.choices import option_index
 from unified_assets.records.columns import as_list
 from unified_assets.records.kinds import final_answer
-from unified_assets.records.names import split_of_value
+from unified_assets.records.names import nested, split_of_value
 from unified_assets.records.roles import Reading
 
 EXAMPLE_LIMIT = 20_000
@@ -70,9 +70,9 @@ def target_of(row: Mapping[str, str], reading: Reading) -> str | None:
 
 
 def split_of(records: Records, place: int, reading: Reading) -> str | None:
-    """The side a record declares by its column, else by key or file."""
+    """The sides a record declares by folders, file name and key, then by its column."""
     declared = split_of_value(records.rows[place].get(reading.split, "")) if reading.split else None
-    return records.splits[place] if declared is None else declared
+    return nested(records.splits[place], declared)
 
 
 def group_of(row: Mapping[str, str], reading: Reading) -> str | None:

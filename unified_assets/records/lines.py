@@ -16,7 +16,7 @@ AGREEMENT = 0.9
 SAMPLE = 400
 LONGEST = 4_000  # characters; a longer line follows no grammar, and cannot cost quadratic time
 _NUMBERED = re.compile(r"^\d+[\t.)]\s*(\S.*)$")
-_LABEL = re.compile(r"^[A-Za-z][\w()/,+&-]{0,60}$")
+_LABEL = re.compile(r"^[^\W\d_][\w()/,+&-]{0,60}$")
 _EQUATION = re.compile(r"^\s*(.+?)\s*=\s*(-?\d+(?:\.\d+)?(?:/\d+)?)\s*$")
 _FORMULA = re.compile(r"^\s*(.+?)\s*(?:\t|:|=|,)\s*([A-Za-z_-]{3,20})\s*$")
 _TAGGED = re.compile(r"^__label__(\S+)\s+(\S.*)$")
@@ -25,11 +25,11 @@ _TABBED = re.compile(r"^([^\t]*[^\t\s][^\t]*)\t([^\t]{1,60})$")
 Fields = dict[str, str]
 
 
-def parse_lines(path: str, text: str, *, cut: bool = False) -> Records | None:
+def parse_lines(path: str, text: str, *, least: int = MIN_LINES, cut: bool = False) -> Records | None:
     """Records of the first grammar that at least 90 % of the lines follow."""
     lines = [line.rstrip() for line in text.splitlines()]
     filled = [line[: LONGEST + 1] for line in lines if line.strip()]
-    if len(filled) < MIN_LINES:
+    if len(filled) < least:
         return None
     for read in (_numbered, _equations, _formulas, _tagged, _tabbed):
         rows = read(filled)
@@ -41,7 +41,7 @@ def parse_lines(path: str, text: str, *, cut: bool = False) -> Records | None:
 
 def _numbered(lines: list[str]) -> list[Fields] | None:
     """A numbered sentence, its label, then perhaps a comment that is left out."""
-    if not _NUMBERED.match(lines[0]) or not _LABEL.match(lines[1]):
+    if len(lines) < 2 or not _NUMBERED.match(lines[0]) or not _LABEL.match(lines[1]):
         return None
     rows = [
         {"text": match.group(1).strip().strip('"'), "label": label.strip()}
@@ -49,7 +49,7 @@ def _numbered(lines: list[str]) -> list[Fields] | None:
         if (match := _NUMBERED.match(line)) and _LABEL.match(label)
     ]
     numbered = sum(bool(_NUMBERED.match(line)) for line in lines)
-    return rows if len(rows) >= AGREEMENT * numbered and len(rows) >= 8 and len(lines) <= 3.2 * len(rows) else None
+    return rows if rows and len(rows) >= AGREEMENT * numbered and len(lines) <= 3.2 * len(rows) else None
 
 
 def _equations(lines: list[str]) -> list[Fields] | None:
@@ -69,7 +69,7 @@ def _tabbed(lines: list[str]) -> list[Fields] | None:
     if rows is None:
         return None
     labels = {row["label"] for row in rows}
-    return rows if 2 <= len(labels) <= len(rows) / 3 else None
+    return rows if len(lines) < MIN_LINES or 2 <= len(labels) <= len(rows) / 3 else None
 
 
 def _agreed(lines: list[str], pattern: re.Pattern[str], build: Callable[[str, str], Fields], fits: Callable[[Fields], bool]) -> list[Fields] | None:
@@ -77,7 +77,7 @@ def _agreed(lines: list[str], pattern: re.Pattern[str], build: Callable[[str, st
     if len(head) < AGREEMENT * len(lines[:SAMPLE]):
         return None
     rows = list(_matching(lines, pattern, build, fits))
-    return rows if len(rows) >= AGREEMENT * len(lines) else None
+    return rows if rows and len(rows) >= AGREEMENT * len(lines) else None
 
 
 def _matching(lines: list[str], pattern: re.Pattern[str], build: Callable[[str, str], Fields], fits: Callable[[Fields], bool]) -> Iterator[Fields]:

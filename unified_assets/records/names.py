@@ -19,6 +19,16 @@ SPLIT_WORDS = {
     "eval": "test",
     "evaluation": "test",
     "heldout": "test",
+    "训练": "train",
+    "训练集": "train",
+    "验证": "valid",
+    "验证集": "valid",
+    "测试": "test",
+    "测试集": "test",
+    "تدريب": "train",
+    "اختبار": "test",
+    "אימון": "train",
+    "מבחן": "test",
 }
 STRUCTURAL_WORDS = frozenset(
     [
@@ -111,19 +121,21 @@ def stem(path: str) -> str:
 
 
 def declared_split(path: str) -> str | None:
-    """The side that a folder, or the file's own name, declares: the innermost one wins."""
-    parts = path.split("/")
-    for name in (*reversed(parts[:-1]),):
-        side = SPLIT_WORDS.get(name.lower())
-        if side is not None:
-            return side
-    return None
+    """The sides that a file's folders declare, outermost first: `train/a/val/1.png` → `train/valid`; None where none does.
+
+    Which of them counts is decided when all examples of a task are known: the outermost level at which they differ.
+    """
+    return nested(*(SPLIT_WORDS.get(name.lower()) for name in path.split("/")[:-1]))
 
 
 def split_of_file(path: str) -> str | None:
-    """The side a data file declares by one of the words of its name, else by a folder: `folio-train.jsonl` → train."""
-    found = {SPLIT_WORDS[word] for word in words(stem(path)) if word in SPLIT_WORDS}
-    return found.pop() if len(found) == 1 else declared_split(path)
+    """The sides a data file declares by its folders and then by a word of its name: `test/folio-dev.jsonl` → `test/valid`."""
+    return nested(declared_split(path), split_of_value(stem(path)))
+
+
+def nested(*sides: str | None) -> str | None:
+    """Declared sides as one, outermost first."""
+    return "/".join(side for side in sides if side) or None
 
 
 def split_of_value(value: str) -> str | None:

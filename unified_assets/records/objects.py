@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unified_assets.core.contracts import Input, Proposal, ProposedExample
-from unified_assets.records.names import declared_split
+from unified_assets.records.names import declared_split, nested, split_of_value, stem
 
 MIN_IMAGES = 12
 MIN_SHARE = 0.15  # of the images must lie on the rarer side, else presence is a constant
@@ -44,11 +44,14 @@ def _proposal(form: str, labelled: Sequence[tuple[Shown, str]], root: str, adapt
         subject="image",
         kind="classification",
         roles=("image",),
-        examples=tuple(
-            ProposedExample(inputs=(Input(role="image", path=shown.image),), target=label, split=declared_split(shown.image)) for shown, label in labelled
-        ),
+        examples=tuple(ProposedExample(inputs=(Input(role="image", path=shown.image),), target=label, split=_split(shown)) for shown, label in labelled),
         adapter=adapter,
         label_sources=tuple(sorted({shown.source for shown, _ in labelled})),
         withheld=("boxes and counts: they hold the label",),
         why=f"{why}; boxes are not learned yet",
     )
+
+
+def _split(shown: Shown) -> str | None:
+    """By the image's folders, else by those and the name of the file that annotates it: `instances_val.json`."""
+    return declared_split(shown.image) or nested(declared_split(shown.source), split_of_value(stem(shown.source)))

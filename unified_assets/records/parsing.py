@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
+from unified_assets.core.errors import UnreadableFile
+from unified_assets.formats.encodings import decode_text
 from unified_assets.records import markup, structured
-from unified_assets.records.names import split_of_file
+from unified_assets.records.names import nested, split_of_file
 
 VALUE_LIMIT = 20_000  # characters kept of one value
 ROW_LIMIT = 200_000
@@ -17,14 +19,11 @@ _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"^-?[\d.,]+$")
 
 
-def text_of(data: bytes) -> str:
-    """Bytes as text: byte order mark, then UTF-8, then Windows-1252 with every byte mapped."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
+def text_of(data: bytes, *, whole: bool = True) -> str:
+    """Bytes as text, in the encoding that the catalog finds; what is no text in any of them by Windows-1252 with every byte mapped."""
     try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
+        return decode_text(data, whole=whole)[0]
+    except (UnreadableFile, UnicodeDecodeError):
         return data.decode("cp1252", "replace")
 
 
@@ -109,7 +108,7 @@ def _build(path: str, name: str, rows: Iterable[tuple[dict[str, Any], str | None
             break
         flat = {key: structured.as_text(value)[:VALUE_LIMIT] for key, value in row.items()}
         kept.append(flat)
-        splits.append(of_file if split is None else split)
+        splits.append(nested(of_file, split))
         for key in flat:
             fields[key] = fields.get(key, 0) + 1
     if len(kept) < 2 or not fields:

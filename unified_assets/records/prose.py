@@ -13,3 +13,9 @@ def body_of(text: str) -> tuple[str, bool]:
     match = _FRONT_MATTER.match(text)
     body = text[match.end() :] if match else text
     return body.strip()[:PROSE_LIMIT], match is not None
+
+
+def front_matter(text: str) -> str:
+    """The YAML between the two lines of dashes at the start of a page; "" where there is none."""
+    match = _FRONT_MATTER.match(text[:SEEN].lstrip("\ufeff"))
+    return match.group().strip().strip("-").strip() if match else ""

@@ -18,7 +18,17 @@ _INPUTS = {
     "expression": "expression expr arithmetic calculation",
     "formula": "formula proposition propositional_formula",
 }
-INPUT_NAMES = {name: role for role, names in _INPUTS.items() for name in names.split()}
+_INPUTS_ELSEWHERE = {
+    "context": "背景 上下文 段落 السياق הקשר",
+    "premise": "前提 مقدمة הנחה",
+    "hypothesis": "假设 结论 فرضية השערה",
+    "question": "问题 題目 题目 سؤال السؤال שאלה",
+    "text": "文本 句子 内容 文字 正文 نص النص جملة טקסט משפט תוכן",
+    "term": "词 词语 كلمة מילה",
+    "definition": "定义 释义 تعريف הגדרה",
+}
+_LABELS_ELSEWHERE = "标签 类别 分类 意图 答案 الفئة فئة تصنيف التصنيف הסוג סוג תווית קטגוריה"
+INPUT_NAMES = {name: role for table in (_INPUTS, _INPUTS_ELSEWHERE) for role, names in table.items() for name in names.split()}
 
 TARGET_NAMES = (
     "gold_label",
@@ -46,6 +56,7 @@ TARGET_NAMES = (
     "result",
     "output",
     "value",
+    *_LABELS_ELSEWHERE.split(),
 )
 GROUP_NAMES = frozenset(
     [

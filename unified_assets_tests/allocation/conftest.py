@@ -12,7 +12,7 @@ from unified_assets.core.contracts import Encoder, ModelSpec
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store, write_table
 
-MODALITY = {"png": "image", "wav": "audio", "mp4": "video", "pdf": "document", "bin": "other"}
+MODALITY = {"png": "image", "wav": "audio", "flac": "audio", "mp4": "video", "pdf": "document", "bin": "other"}
 PAIR_ROLES = {"vision_service": ("image",), "audio_service": ("audio",), "multimodal_service": ("image", "audio", "video", "text")}
 KINDS = frozenset({"classification", "choice", "generation", "pair"})
 

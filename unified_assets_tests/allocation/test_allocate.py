@@ -102,12 +102,14 @@ def test_copies_are_one_unit(lake, specs):
     )
 
 
-def test_content_declared_on_two_sides_is_used_by_nobody(lake, specs):
+def test_content_declared_on_two_sides_is_measured_on_and_not_learned_from(lake, specs):
     files = {f"pets/{side}/{name}/{n}.png": f"{side}{name}{n}" for side in ("train", "test") for name in ("cat", "dog") for n in range(10)}
     files |= {"pets/train/cat/x.png": "both", "pets/test/cat/x.png": "both"}
-    _, found = run(lake(files), specs)
-    use, reason = reasons(found["allocation"], "pets/test/cat/x.png", "vision_service")
-    assert (use, reason) == ("none", "bridges train and test: the same content is declared test and train (pets__class_folders)")
+    summary, found = run(lake(files), specs)
+    use, reason = reasons(found["allocation"], "pets/train/cat/x.png", "vision_service")
+    assert (use, reason) == ("none", "bridges train and test: the same content is declared test and train, and stands as test (pets__class_folders)")
+    assert reasons(found["allocation"], "pets/test/cat/x.png", "vision_service")[0] == "labelled"
+    assert [task["test"] for task in summary.tasks] == [21]
 
 
 def test_no_group_stands_on_two_sides(lake, specs):

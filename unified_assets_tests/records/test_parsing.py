@@ -87,7 +87,7 @@ def test_names_tell_words_fields_and_sides():
     assert words("CausalNews_v2") == ("causal", "news", "v", "2")
     assert fields_of_name("000487-num9") == (("000487", "num", "9"), "0-a0")
     assert declared_split("a/validation/b/c.jpg") == "valid"
-    assert declared_split("a/train/test/c.jpg") == "test"
+    assert declared_split("a/train/test/c.jpg") == "train/test"
     assert declared_split("trains/c.jpg") is None
     assert split_of_file("data/folio-train.jsonl") == "train"
     assert without_splits("a/train/b") == "a/b"

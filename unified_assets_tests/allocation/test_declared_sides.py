@@ -1,0 +1,222 @@
+"""A lake laid out as `train/<source>/…` and `test/<source>/…`: every form of labels is one task with exactly those sides."""
+
+import json
+
+import polars as pl
+import pytest
+
+from unified_assets.allocation import allocate
+from unified_assets.allocation.declared import resolve
+from unified_assets.store.local import Store
+
+Files = dict[str, str]
+SIDES = (("train", 40), ("test", 10))
+
+
+def table(side: str, count: int, *, start: int = 0) -> str:
+    return "text,label\n" + "\n".join(f"{side} sentence number {n},{'ab'[n % 2]}" for n in range(start, start + count)) + "\n"
+
+
+def lines(side: str, count: int) -> str:
+    return "".join(json.dumps({"sentence": f"{side} said {n} times", "label": "ab"[n % 2], "id": n}) + "\n" for n in range(count))
+
+
+def same_name() -> Files:
+    return {f"{side}/S/data/all.csv": table(side, count) for side, count in SIDES}
+
+
+def other_name() -> Files:
+    return {"train/S/data/easy.csv": table("train", 40), "test/S/data/hard.csv": table("test", 10)}
+
+
+def other_folder() -> Files:
+    return {"train/S/S_training/TRAIN_FILE.csv": table("train", 40), "test/S/S_testing_keys/TEST_FULL.csv": table("test", 10)}
+
+
+def few_rows_first() -> Files:
+    return {"train/S/z.jsonl": lines("train", 40), "test/S/a.jsonl": lines("test", 3)}
+
+
+def inner_names_say_otherwise() -> Files:
+    return {"train/S/dev.jsonl": lines("train", 40), "test/S/test.jsonl": lines("test", 10)}
+
+
+def line_grammar() -> Files:
+    return {
+        f"{side}/S/sums.txt": "".join(f"{n} + {n + len(side)} = {2 * n + len(side)}\n" for n in range(count)) for side, count in (("train", 40), ("test", 6))
+    }
+
+
+def keys() -> Files:
+    def part(side: str, *names: str) -> str:
+        return json.dumps({name: [[f"{side} {name} asks {n}", "ab"[n % 2]] for n in range(20)] for name in names})
+
+    return {"train/S/small.json": part("train", "train", "oos_train"), "test/S/small.json": part("test", "test", "oos_test")}
+
+
+def markup() -> Files:
+    def item(side: str, n: int) -> str:
+        texts = f"<p>The {side} man fell {n}.</p><a1>He slipped {side} {n}.</a1><a2>He {side} ran {n}.</a2>"
+        return f'<item id="{n}" asks-for="{("cause", "effect")[n % 2]}" most-plausible-alternative="{1 + n // 2 % 2}">{texts}</item>'
+
+    return {f"{side}/S/all.xml": f"<corpus>{''.join(item(side, n) for n in range(count))}</corpus>" for side, count in SIDES}
+
+
+def folders() -> Files:
+    return {f"{side}/S/pets/{name}/{n}.png": f"{side}{name}{n}" for side, count in SIDES for name in ("cat", "dog") for n in range(count // 2)}
+
+
+def folders_with_own_sides() -> Files:
+    made = {f"train/S/{inner}/{name}/{n}.png": f"{inner}{name}{n}" for inner in ("train", "validation") for name in ("cat", "dog") for n in range(12)}
+    return made | {f"test/S/test/{name}/{n}.png": f"test{name}{n}" for name in ("cat", "dog") for n in range(6)}
+
+
+def names() -> Files:
+    return {
+        f"{side}/S/rec/{n % 4}_{['ann', 'bob', 'cy', 'di'][n // 4 % 4]}_{n}.wav": f"{side}{n}"
+        for side, count in (("train", 64), ("test", 16))
+        for n in range(count)
+    }
+
+
+def manifest() -> Files:
+    found: Files = {}
+    for side, count in SIDES:
+        found |= {f"{side}/S/shots/{side}{n:04d}.png": f"{side}{n}" for n in range(count)}
+        found[f"{side}/S/index.csv"] = "file,target\n" + "".join(f"shots/{side}{n:04d}.png,{'ab'[n % 2]}\n" for n in range(count))
+    return found
+
+
+def huggingface() -> Files:
+    found: Files = {}
+    for side, count in SIDES:
+        found |= {f"{side}/S/{n}.png": f"{side}{n}" for n in range(count)}
+        found[f"{side}/S/metadata.jsonl"] = "".join(json.dumps({"file_name": f"{n}.png", "label": "ab"[n % 2]}) + "\n" for n in range(count))
+    return found
+
+
+def voc() -> Files:
+    found: Files = {}
+    for side, count in SIDES:
+        for n in range(count):
+            found[f"{side}/S/images/s{n}.png"] = f"{side}{n}"
+            found[f"{side}/S/annotations/s{n}.xml"] = f"<annotation><object><name>{'ab'[n % 2]}</name></object></annotation>"
+    return found
+
+
+def coco() -> Files:
+    found: Files = {}
+    for side, count in SIDES:
+        found |= {f"{side}/S/images/{n}.png": f"{side}{n}" for n in range(count)}
+        value = {
+            "images": [{"id": n, "file_name": f"{n}.png"} for n in range(count)],
+            "annotations": [{"image_id": n, "category_id": n % 2} for n in range(count)],
+            "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}],
+        }
+        found[f"{side}/S/instances_{'dev' if side == 'train' else side}.json"] = json.dumps(value)
+    return found
+
+
+def sidecars() -> Files:
+    found: Files = {}
+    for side, count in SIDES:
+        for n in range(count):
+            found |= {f"{side}/S/shots/s{n}.png": f"{side}{n}", f"{side}/S/shots/s{n}.json": json.dumps({"label": "ab"[n % 2]})}
+    return found
+
+
+def pairs() -> Files:
+    found: Files = {}
+    for side, start, count in (("train", 1, 24), ("test", 50, 8)):
+        for n in range(start, start + count):
+            found[f"{side}/S/all/pair.{n}.txt"] = "".join(f"{k * n:.1f} {k * 2.5 + n:.1f}\n" for k in range(20))
+            found[f"{side}/S/all/pair{n:04d}_des.txt"] = f"Two columns.\n\n{'x --> y' if n % 2 else 'y --> x'}\n"
+    return found
+
+
+def lists() -> Files:
+    return {
+        f"{side}/S/lists/{name}.json": json.dumps({name: [f"{side} {name} {letter * 3}" for letter in "abcdefghijklmnopqrst"[:count]]})
+        for side, count in (("train", 20), ("test", 6))
+        for name in ("birds", "trees", "tools")
+    }
+
+
+def record_files() -> Files:
+    def entries(side: str, name: str, count: int) -> str:
+        return "<G>" + "".join(f'<E id="e{n}"><Definition>a {side} thing of {name} that is number {n}</Definition></E>' for n in range(count)) + "</G>"
+
+    return {f"{side}/S/words/{name}.xml": entries(side, name, count) for side, count in (("train", 24), ("test", 12)) for name in ("birds", "trees", "tools")}
+
+
+def yolo() -> Files:
+    found: Files = {"train/S/data.yaml": "names: [tree, kite]\n"}
+    for side, count in SIDES:
+        for n in range(count):
+            found[f"{side}/S/images/s{n}.png"] = f"{side}{n}"
+            found[f"{side}/S/labels/s{n}.txt"] = "0 0.5 0.5 0.2 0.2\n" + ("1 0.1 0.1 0.1 0.1\n" if n % 3 else "")
+    return found
+
+
+def front_matter() -> Files:
+    return {f"{side}/S/p{n}.md": f"---\ncategory: {'ab'[n % 2]}\n---\nThe {side} page number {n}." for side, count in SIDES for n in range(count)}
+
+
+def prose() -> Files:
+    return {
+        f"{side}/S/{name}/{n}/index.md": f"---\nk: {name}\n---\nA {side} text about {name} {n}."
+        for side, count in SIDES
+        for name in ("topics", "people")
+        for n in range(count // 2)
+    }
+
+
+FORMS = (
+    same_name, other_name, other_folder, few_rows_first, inner_names_say_otherwise, line_grammar, keys, markup, folders, folders_with_own_sides,
+    names, manifest, huggingface, voc, coco, sidecars, yolo, front_matter, pairs, lists, record_files, prose,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_a_source_under_train_and_test_is_one_task_with_exactly_those_sides(form, lake, specs):
+    files = form()
+    settings = lake(files)
+    summary = allocate(settings, specs=specs)
+    assert len(summary.tasks) == 1, [task["task"] for task in summary.tasks]
+    (task,) = summary.tasks
+    assert task["task"].startswith("S__")
+    examples = Store(settings.state).table("examples").filter(pl.col("task").is_not_null()).unique("example_id")
+    sides = {(row["inputs"][0]["path"].partition("/")[0], row["split"]) for row in examples.iter_rows(named=True)}
+    assert sides == {("train", "train"), ("train", "valid"), ("test", "test")}
+    plain = {path.removeprefix("train/"): text for path, text in files.items() if path.startswith("train/")}
+    for path in sorted(settings.raw.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (alone,) = allocate(lake(plain), specs=specs).tasks
+    assert (alone["task"], alone["kind"], alone["classes"]) == (task["task"], task["kind"], task["classes"])
+
+
+def test_the_outermost_level_that_tells_is_the_side():
+    assert resolve(["train/valid", "test/test", "train/valid"]) == ["train", "test", "train"]
+    assert resolve(["train/train", "train/valid", "test/valid"]) == ["train", "valid", "test"]
+    assert resolve(["train/train", "train/test", "train/valid"]) == ["train", "test", "valid"]
+    assert resolve(["train/train", "train/test", "test"]) == ["train", "train", "test"]
+    assert resolve(["valid", "valid", None]) == ["valid", "valid", None]
+    assert resolve(["test/train", "test/test"]) == ["train", "test"]
+    assert resolve([None, None]) == [None, None]
+
+
+def test_a_speaker_on_both_declared_sides_does_not_move_the_declared_side(lake, specs):
+    (task,) = allocate(lake(names()), specs=specs).tasks
+    assert (task["train"] + task["valid"], task["test"]) == (64, 16)
+    assert 8 <= task["valid"] <= 11
+
+
+def test_classes_that_are_called_otherwise_on_the_test_side_are_one_label_space(lake, specs):
+    def part(side: str, third: str, count: int) -> str:
+        rows = [{"premises": [f"{side} rule {n}."], "conclusion": f"So {n} holds.", "label": ("True", "False", third)[n % 3]} for n in range(count)]
+        return "\n".join(map(json.dumps, rows))
+
+    (task,) = allocate(
+        lake({"train/F/v0/f_train.jsonl": part("a", "Unknown", 60), "test/F/v0/f_validation.jsonl": part("b", "Uncertain", 9)}), specs=specs
+    ).tasks
+    assert (task["classes"], task["test"]) == (3, 9)
