@@ -77,7 +77,7 @@ def _examine(root: Path, listed: Listed, *, deep: bool) -> Probed:
         _require_stillness(stream, listed)
         _require_substance(stream)
         try:
-            content = io.BytesIO(stream.read(_CHUNK << 6)) if listed.size_bytes <= _AT_ONCE else stream
+            content = io.BytesIO(stream.read(listed.size_bytes + 1)) if listed.size_bytes <= _AT_ONCE else stream
             found = detect(content, listed.path)
             file_id = _digest(content)
         except OSError as error:

@@ -67,7 +67,9 @@ def scan(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Sca
         previous, valid = _previous(store)
         kept = _kept(previous, listed, settings.raw) if valid else previous.clear()
         fresh = listed.join(kept, on="path", how="anti")
-        catalog = pl.concat([kept, irregular(fresh), *examined(settings, fresh, log)]).sort("path")
+        del listed
+        catalog = _in_order(pl.concat([kept, irregular(fresh), *examined(settings, fresh, log)]))
+        del fresh, kept
         published = not valid or not catalog.equals(previous)
         census = _census(catalog)
         if published:
@@ -138,7 +140,14 @@ def _opening_problem(root: Path, path: str) -> str | None:
     return None
 
 
+def _in_order(catalog: pl.DataFrame) -> pl.DataFrame:
+    """Rows by path; a first scan has them so, and a million rows are not copied for nothing."""
+    return catalog if catalog["path"].is_sorted() else catalog.sort("path")
+
+
 def _compare(previous: pl.DataFrame, catalog: pl.DataFrame) -> dict[str, Any]:
+    if previous.is_empty():
+        return {"added": catalog.height, "changed": 0, "removed": 0, "unchanged": 0}
     added = catalog.join(previous, on="path", how="anti").height
     removed = previous.join(catalog, on="path", how="anti").height
     unchanged = catalog.join(previous, on=_MEANING, how="semi", nulls_equal=True).height
@@ -148,12 +157,10 @@ def _compare(previous: pl.DataFrame, catalog: pl.DataFrame) -> dict[str, Any]:
 def _census(catalog: pl.DataFrame) -> dict[str, Any]:
     """Number of files and digest for every modality, also where there are none."""
     names = [*plugins.modalities(), "other"]
-    parts = {name: catalog.filter(pl.col("modality") == name).select(_MEANING) for name in names}
-    return {"files": {name: part.height for name, part in parts.items()}, "digests": {name: _digest(part) for name, part in parts.items()}}
-
-
-def _digest(rows: pl.DataFrame) -> str:
-    digest = xxhash.xxh3_128(rows.clear().write_csv(quote_style="always").encode())
-    for part in rows.iter_slices(_DIGEST_ROWS):
-        digest.update(part.write_csv(quote_style="always", include_header=False).encode())
-    return digest.hexdigest()
+    header = catalog.select(_MEANING).clear().write_csv(quote_style="always").encode()
+    files, digests = dict.fromkeys(names, 0), {name: xxhash.xxh3_128(header) for name in names}
+    for rows in catalog.select(_MEANING).iter_slices(_DIGEST_ROWS):
+        for (name,), part in rows.partition_by("modality", as_dict=True).items():
+            files[name] += part.height
+            digests[name].update(part.write_csv(quote_style="always", include_header=False).encode())
+    return {"files": files, "digests": {name: digest.hexdigest() for name, digest in digests.items()}}

@@ -10,7 +10,8 @@ def _measure(image: Decoded) -> tuple[float, str]:
     assert isinstance(image, DecodedImage)
     if image.pixels.size == 0:
         return 0.0, "no pixels"
-    lowest, highest = image.pixels.min(axis=(0, 1)), image.pixels.max(axis=(0, 1))
+    rows = image.pixels.reshape(len(image.pixels), -1)
+    lowest, highest = rows.min(axis=0).reshape(-1, 3).min(axis=0), rows.max(axis=0).reshape(-1, 3).max(axis=0)
     return float((highest.astype(np.int16) - lowest).max()), f"all pixels between {lowest.tolist()} and {highest.tolist()}"
 
 

@@ -5,11 +5,14 @@ from unified_assets.core.media import Decoded, DecodedText
 
 LOOKED_AT = 262_144  # characters
 FEWEST = 10  # lines
+STRUCTURED = frozenset({"text/xml", "text/html", "application/json"})  # their lines repeat by their form
 SHORTEST = 20  # characters; shorter lines repeat for good reason
 
 
 def _measure(text: Decoded) -> tuple[float, str]:
     assert isinstance(text, DecodedText)
+    if text.media_type in STRUCTURED:
+        return 0.0, "markup, whose lines repeat"
     lines = [line for line in text.text[:LOOKED_AT].split("\n") if len(line) >= SHORTEST]
     if len(lines) < FEWEST:
         return 0.0, "too few lines to tell"

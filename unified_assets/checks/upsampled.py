@@ -21,16 +21,16 @@ def _measure(audio: Decoded) -> tuple[float, str]:
     bands = len(levels)
     gap = max(2, round(bands * GAP))
     ceiling = np.maximum.accumulate(levels[::-1])[::-1]  # the loudest band from each one on
-    for edge in range(round(bands * LOWEST_SHARE), bands - 2 * gap):
-        below, above = float(np.median(levels[edge // 2 : edge])), float(ceiling[edge + gap])
-        if (
-            below >= levels.max() + HEARD_DB
-            and below - above >= STEEP_DB
-            and above <= levels.max() + QUIET_DB
-            and above - float(np.median(levels[edge + gap :])) <= FLAT_DB
-        ):
-            share = (edge + gap / 2) / bands
-            return share, f"nothing above {share * audio.sample_rate_hz / 2:.0f} Hz, of {audio.sample_rate_hz / 2:.0f} Hz"
+    edges = np.arange(round(bands * LOWEST_SHARE), bands - 2 * gap)
+    sums = np.concatenate(([0.0], np.cumsum(levels)))
+    below = (sums[edges] - sums[edges // 2]) / (edges - edges // 2)
+    floor = (sums[bands] - sums[edges + gap]) / (bands - edges - gap)
+    above, loudest = ceiling[edges + gap], float(levels.max())
+    heard = (below >= loudest + HEARD_DB) & (below - above >= STEEP_DB)
+    found = np.flatnonzero(heard & (above <= loudest + QUIET_DB) & (above - floor <= FLAT_DB))
+    if len(found):
+        share = (int(edges[found[0]]) + gap / 2) / bands
+        return share, f"nothing above {share * audio.sample_rate_hz / 2:.0f} Hz, of {audio.sample_rate_hz / 2:.0f} Hz"
     return 1.0, f"sound up to {audio.sample_rate_hz / 2:.0f} Hz, or no sharp edge"
 
 

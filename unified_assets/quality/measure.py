@@ -43,11 +43,16 @@ class Measured(NamedTuple):
 
 def measure_file(item: Item, *, root: Path) -> Measured:
     """Decode once, run every check of the modality. Raises what the decoder raises."""
-    decoded = reduced(files.decode(root, item.path, item.modality, item.media_type))
+    return measure_decoded(files.decode(root, item.path, item.modality, item.media_type), item.modality, item.media_type)
+
+
+def measure_decoded(decoded: Decoded, modality: str, media_type: str) -> Measured:
+    """Run every check of the modality on what was decoded."""
+    decoded = reduced(decoded)
     if isinstance(decoded, DecodedText):
-        decoded = replace(decoded, media_type=item.media_type)
+        decoded = replace(decoded, media_type=media_type)
     values = []
-    for check in plugins.checks(item.modality):
+    for check in plugins.checks(modality):
         value, detail = check.measure(decoded)
         values.append((check.name, float(value), detail))
     return Measured(values, signature_of(decoded))

@@ -3,7 +3,7 @@
 Candidates come from 64-bit perceptual hashes that differ in at most 8 bits: with 9 bands, two such hashes agree in at least
 one. A signature has three hashes, of the whole picture and of its middle, so that a copy cut at its edges meets its original.
 A candidate counts only if colour and luminance agree as well once one plane is laid onto the other (`alignment`): no cell of
-16 x 16 may differ by more than 0.75 standard deviations, nor all together by more than 0.15. Different pictures measured
+16 x 16 may differ by more than 0.55 standard deviations, nor all together by more than 0.11. Different pictures measured
 1.06 and 0.20 and more, digits and drawings on plain ground among them; strokes of 28 px that differ by one pixel come closer.
 """
 
@@ -21,8 +21,8 @@ MOST_BITS = 8
 BANDS = ((0, 7), (7, 7), (14, 7), (21, 7), (28, 7), (35, 7), (42, 7), (49, 7), (56, 8))  # (first bit, bits)
 LIMIT = 2_000  # a hash is compared with at most this many neighbours of its bucket, in hash order
 MIDDLES = (0.0, 0.03, 0.06)  # shares of the sides that the hashes of a signature leave out
-MOST_DEVIATION = 0.75  # of a cell at 16 x 16, in standard deviations of the picture
-MOST_REST = 0.15  # root mean square of all cells, likewise
+MOST_DEVIATION = 0.55  # of a cell at 16 x 16, in standard deviations of the picture
+MOST_REST = 0.11  # root mean square of all cells, likewise
 LEAST_CORRELATION = 0.75  # before aligning; below it nothing is tried
 MOST_COLOUR = 10.0  # levels the colour planes may differ on average
 _CHUNK = 2_000

@@ -1,7 +1,7 @@
 """A sound in; a fingerprint out. Fingerprints in; groups of the same recording out, whatever its level, rate and codec.
 
 The fingerprint is a small picture of the sound: its level in decibels in SIDE steps of time and SIDE bands of frequency up to
-TOP_HZ, standardised, and its duration. It is grouped as pictures are, so a recording cut a little at its ends is found too.
+TOP_HZ, standardised, and its duration. It is grouped as pictures are.
 """
 
 from collections.abc import Sequence

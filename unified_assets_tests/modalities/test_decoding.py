@@ -153,3 +153,34 @@ def test_a_file_that_is_still_written_waits_for_the_next_scan(tmp_path):
     facts = (tmp_path / "log.txt").stat()
     with pytest.raises(UnreadableFile, match="still_being_written"):
         probe_file(tmp_path, Listed("log.txt", facts.st_size - 1, facts.st_mtime_ns, facts.st_ino))
+
+
+def test_opus_is_sound_in_ogg():
+    samples = (0.4 * np.sin(np.arange(24_000) * 0.05)).astype(np.float32)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 48_000, format="OGG", subtype="OPUS")
+    modality, media_type, decoded = decode_bytes(buffer.getvalue(), "voice.opus")
+    assert (modality, media_type, decoded.sample_rate_hz, len(decoded.samples)) == ("audio", "audio/ogg", 48_000, 24_000)
+
+
+def test_m4a_is_sound_in_mp4():
+    av = pytest.importorskip("av", reason="the extra `video` is not installed")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="ipod") as container:
+        track = container.add_stream("aac", rate=44_100, layout="mono")
+        frame = av.AudioFrame.from_ndarray((0.4 * np.sin(np.arange(44_100) * 0.05)).astype(np.float32)[None], format="fltp", layout="mono")
+        frame.rate = 44_100
+        container.mux([*track.encode(frame), *track.encode(None)])
+    modality, media_type, decoded = decode_bytes(buffer.getvalue(), "voice.m4a")
+    assert (modality, media_type, decoded.sample_rate_hz) == ("audio", "audio/mp4", 44_100)
+    assert abs(len(decoded.samples) / 44_100 - 1) < 0.1
+
+
+@pytest.mark.parametrize("form", ["WEBP", "AVIF"])
+def test_newer_picture_formats_are_decoded(form):
+    from PIL import features
+
+    if not features.check(form.lower()):
+        pytest.skip(f"this Pillow has no {form}")
+    modality, media_type, decoded = decode_bytes(saved(Image.new("RGB", (40, 24), (200, 30, 30)), form))
+    assert (modality, media_type, decoded.pixels.shape) == ("image", f"image/{form.lower()}", (24, 40, 3))
