@@ -44,7 +44,7 @@ def test_a_model_a_dataset_and_a_job_each():
         *(f"{kind}/{model}" for model in models for kind in ("dataset", "model")),
     }
     jobs = {job.name: job for job in definitions().resolve_all_job_defs() if not job.name.startswith("__")}
-    assert set(jobs) == {"refresh", "quick_start", "collaborative_training"}
+    assert set(jobs) == {"refresh", "quick_start", "collaborative_training", "ablation"}
     for job in jobs.values():
         assert job.tags["dagster/asset_partition_range_start"] == modality_names()[0] == "document"
         assert job.tags["dagster/asset_partition_range_end"] == modality_names()[-1]

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 import torch
 from safetensors.torch import save_file
 
 from unified_assets.core.errors import CorruptCheckpoint
 from unified_assets.learners.media_modules_torch import head_key
 from unified_assets.training.carry import carry_over
-from unified_assets_tests.training import tiny_models as tiny
 
 
 class Keyed(torch.nn.Module):
