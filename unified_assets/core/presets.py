@@ -42,6 +42,7 @@ class Preset(BaseModel):
     priority: Mapping[str, int] = Field(default_factory=dict, description="Model to rank in the queue; higher goes first, default 0.")
     needs: Mapping[str, NeedsOverride] = Field(default_factory=dict, description="Model to what replaces its spec's needs.")
     exchange: bool = Field(True, description="Whether models learn from each other and start from each other's champions.")
+    measure_alone: bool = Field(False, description="Whether models that learn from others are first trained by themselves too, to show what exchange gave.")
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")
     min_steps_per_epoch: int = Field(20, ge=1, description="Fewest steps of one model in an epoch, so that few files are still learned from.")

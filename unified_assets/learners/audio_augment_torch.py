@@ -14,11 +14,20 @@ NOISE_BELOW = (5.0, 16.0)  # nats below the loudest cell
 TIME_MASK, MEL_MASK = 6, 3
 
 
-def varied(mel: Tensor) -> Tensor:
-    """(batch, mels, frames) → the same shape: warped in time and frequency, equalised, in noise, partly masked."""
-    mel = _warped(mel)
+def varied(mel: Tensor, pitch: float = 1.0) -> Tensor:
+    """(batch, mels, frames) → the same shape: warped in time and frequency, equalised, in noise, partly masked.
+
+    pitch: the share of the full frequency warp that leaves this task's labels as they are.
+    """
+    mel = _warped(mel, pitch)
     mel = mel + _curves(len(mel), mel.shape[1], mel.device)[:, :, None]
     return _masked(_noisy(mel))
+
+
+def moved(mel: Tensor, pitch: float) -> Tensor:
+    """The frequency warp alone, at a share of its full strength."""
+    time, place = _axes(mel, 1.0)
+    return _sampled(mel, time, _tract(place, pitch))
 
 
 def views(mel: Tensor, count: int) -> list[Tensor]:
@@ -37,14 +46,20 @@ def _uniform(count: int, low: float, high: float, device: torch.device) -> Tenso
     return low + torch.rand(count, 1, device=device) * (high - low)
 
 
-def _warped(mel: Tensor) -> Tensor:
+def _tract(place: Tensor, share: float) -> Tensor:
+    """place: (batch, mels) in [-1, 1] → where each band is read from, in a vocal tract of another length."""
+    batch, device = len(place), place.device
+    scale = (share * _uniform(batch, -TRACT, TRACT, device)).exp()
+    return (place + 1) * scale - 1 + 2 * share * _uniform(batch, -TRACT_SHIFT, TRACT_SHIFT, device)
+
+
+def _warped(mel: Tensor, share: float) -> Tensor:
     batch, device = len(mel), mel.device
     time, pitch = _axes(mel, 1.0)
     bend = TIME_WARP * _uniform(batch, -1, 1, device) * torch.sin(torch.pi * (time + 1) * _uniform(batch, 0.5, 1.5, device))
     scale = _uniform(batch, 1 / TIME_SCALE[1], 1 / TIME_SCALE[0], device)
     time = time * scale + bend + 2 * _uniform(batch, -TIME_SHIFT, TIME_SHIFT, device)
-    pitch = (pitch + 1) * _uniform(batch, -TRACT, TRACT, device).exp() - 1 + 2 * _uniform(batch, -TRACT_SHIFT, TRACT_SHIFT, device)
-    return _sampled(mel, time, pitch)
+    return _sampled(mel, time, _tract(pitch, share))
 
 
 def _sampled(mel: Tensor, time: Tensor, pitch: Tensor) -> Tensor:

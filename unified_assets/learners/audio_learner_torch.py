@@ -12,6 +12,7 @@ from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import audio_augment_torch as augment
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
+from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.media_blueprints import role_in
 
 BATCH = 256
@@ -30,6 +31,12 @@ def sound_features(mel: Tensor, seconds: Tensor) -> Tensor:
     deviation = coefficients.std(dim=2, unbiased=False)
     steps = (coefficients[:, :, 1:] - coefficients[:, :, :-1]).std(dim=2, unbiased=False)
     return torch.cat([*pieces, deviation, steps, coefficients.mean(dim=2), seconds], dim=1)
+
+
+def fit_pitch(strength: nn.Module, mel: Tensor, target: np.ndarray) -> None:
+    """Measure how far the pitch of these sounds may be moved; durations say nothing of that."""
+    assert isinstance(strength, PitchStrength)
+    strength.fit(mel, target, lambda sounds: sound_features(sounds, torch.zeros(len(sounds), 1, device=sounds.device)))
 
 
 class SoundTrunk(nn.Module):
@@ -67,6 +74,7 @@ class AudioLearner(nn.Module):
         pooled = blueprint["widths"][-1] * TIME_BINS
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled, len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
+        self.pitch = nn.ModuleDict({self.norm_keys[name]: PitchStrength() for name in self.tasks})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     def _sound(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
@@ -81,13 +89,14 @@ class AudioLearner(nn.Module):
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
     def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part."""
+        """By the training part of each task: standardise its wide features, and see how far its pitch may be moved."""
         for data in tasks:
             rows = data.rows("train")
             if len(rows):
-                task = self.tasks[data.info.task]
+                mel, seconds = self._sound(data, rows, self.tasks[data.info.task])
                 with torch.no_grad():
-                    parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(*self._sound(data, rows, task)))
+                    parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
+                fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""
@@ -100,7 +109,7 @@ class AudioLearner(nn.Module):
         task = self.tasks[data.info.task]
         mel, seconds = self._sound(data, rows, task)
         with torch.no_grad():
-            mel = augment.varied(mel)
+            mel = augment.varied(mel, self.pitch[self.norm_keys[data.info.task]]())
         target = torch.as_tensor(np.asarray(data.target)[rows], device=mel.device) if soft_targets is None else parts.soft_target(soft_targets, mel.device)
         return parts.branch_loss(*self._logits(data.info.task, mel, seconds), target)
 

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import media_modules_torch as parts
-from unified_assets.learners.audio_learner_torch import SoundTrunk
+from unified_assets.learners.audio_learner_torch import SoundTrunk, fit_pitch
+from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
 from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in
 from unified_assets.learners.media_cache import RowCache
@@ -43,10 +44,11 @@ class AlignLearner(nn.Module):
         norms = [*self.norm_keys.values(), PAIRS]
         trunk, sounds = Trunk(widths, [*norms, *(key + CLOSE_UP for key in norms)]), SoundTrunk(widths, norms)
         last = widths[-1]
+        self.pitch = nn.ModuleDict({key: PitchStrength() for key in norms})
         towers: dict[str, Any] = {
             "image": PictureTower(trunk, last),
-            "audio": SoundTower(sounds, last),
-            "video": ClipTower(trunk, sounds, last),
+            "audio": SoundTower(sounds, last, self.pitch),
+            "video": ClipTower(trunk, sounds, last, self.pitch),
             "text": TextTower(),
         }
         self.towers = nn.ModuleDict(towers)
@@ -116,8 +118,21 @@ class AlignLearner(nn.Module):
         for data in tasks:
             rows = data.rows("train")
             task = self.tasks[data.info.task]
+            self._fit_pitch(data, rows, task)
             if len(rows) and task["inputs"]:
                 parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
+
+    def _fit_pitch(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> None:
+        """See how far the sounds of a task may be moved in pitch; what occurs in pairs may be of any task, so no farther than the least."""
+        role = next((role for role, kind in task["inputs"] if kind == "audio"), None)
+        if role is None or not len(rows):
+            return
+        found = role_in(data, role, ARRAYS["audio"])
+        own, pairs = self.pitch[self.norm_keys[task["task"]]], self.pitch[PAIRS]
+        assert isinstance(own, PitchStrength)
+        assert isinstance(pairs, PitchStrength)
+        fit_pitch(own, torch.from_numpy(np.array(data.gather(found, "mel", rows))), np.asarray(data.target)[rows])
+        pairs.share.copy_(torch.minimum(pairs.share, own.share))
 
     @torch.no_grad()
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:

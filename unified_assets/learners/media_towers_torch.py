@@ -50,10 +50,10 @@ class PictureTower(nn.Module):
 class ClipTower(nn.Module):
     """Role with frames, close-ups and sound → pooled (k, 2 · width + sound) and fixed features."""
 
-    def __init__(self, trunk: Trunk, sounds: SoundTrunk, width: int) -> None:
+    def __init__(self, trunk: Trunk, sounds: SoundTrunk, width: int, pitch: nn.ModuleDict) -> None:
         super().__init__()
         self._cache = RowCache()
-        self.trunk, self.sounds, self.width = trunk, sounds, 2 * width + width * TIME_BINS
+        self.trunk, self.sounds, self.pitch, self.width = trunk, sounds, pitch, 2 * width + width * TIME_BINS
 
     def forward(self, data: TaskData, role: str, rows: np.ndarray, look: Mapping[str, Any], key: str) -> tuple[Tensor, Tensor]:
         """In training two random frames of each clip, else all."""
@@ -63,7 +63,7 @@ class ClipTower(nn.Module):
             fixed = torch.cat([cached_clip_features(self._cache, data, role, rows, device), sound_features(mel, seconds) * heard, heard], dim=1)
         chosen = torch.randint(0, frames.shape[1], (2,)).tolist() if self.training else range(frames.shape[1])
         pooled = [self._frames(frames, chosen, 64, look, key), self._frames(crops, chosen, 48, look, key + CLOSE_UP)]
-        mel = audio_augment_torch.varied(mel) if self.training else mel
+        mel = audio_augment_torch.varied(mel, self.pitch[key]()) if self.training else mel
         return torch.cat([*pooled, self.sounds(mel, key) * heard], dim=1), fixed
 
     def _frames(self, frames: Tensor, chosen: Sequence[int], side: int, look: Mapping[str, Any], key: str) -> Tensor:
@@ -80,16 +80,16 @@ class ClipTower(nn.Module):
 class SoundTower(nn.Module):
     """Role with a log-mel picture → pooled (k, width · TIME_BINS) and fixed features."""
 
-    def __init__(self, trunk: SoundTrunk, width: int) -> None:
+    def __init__(self, trunk: SoundTrunk, width: int, pitch: nn.ModuleDict) -> None:
         super().__init__()
-        self.trunk, self.width = trunk, width * TIME_BINS
+        self.trunk, self.pitch, self.width = trunk, pitch, width * TIME_BINS
 
     def forward(self, data: TaskData, role: str, rows: np.ndarray, _look: Mapping[str, Any], key: str) -> tuple[Tensor, Tensor]:
         """Varied in training."""
         device = self.trunk.stem.weight.device
         mel, seconds = (gather(data, role, name, rows, device) for name in ("mel", "seconds"))
         with torch.no_grad():
-            mel = audio_augment_torch.varied(mel) if self.training else mel
+            mel = audio_augment_torch.varied(mel, self.pitch[key]()) if self.training else mel
             fixed = sound_features(mel, seconds)
         return self.trunk(mel, key), fixed
 

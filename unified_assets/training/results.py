@@ -22,9 +22,19 @@ PREDICTIONS = {"example_id": pl.String(), "target": pl.String(), "answer": pl.St
 
 
 def write_final(
-    order: RoundOrder, state: TrainingState, folder: Path, *, dataset: str, baselines: Mapping[str, BaselineScore], seconds: float
+    order: RoundOrder,
+    state: TrainingState,
+    folder: Path,
+    *,
+    dataset: str,
+    baselines: Mapping[str, BaselineScore],
+    seconds: float,
+    alone: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
-    """Score the best weights on the test side, once, and publish the final folder by one rename. Returns results.json."""
+    """Score the best weights on the test side, once, and publish the final folder by one rename. Returns results.json.
+
+    `alone`: the score of each task in a training without exchange, where that was measured.
+    """
     from safetensors.torch import save_file
 
     attempt = folder.with_name(f".tmp-{folder.name}-{os.getpid()}")
@@ -36,6 +46,8 @@ def write_final(
     with precision(order.device):
         tasks = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
+    for task in tasks:
+        task["alone"] = (alone or {}).get(task["task"])
     results = {
         "model": order.spec.name,
         "dataset": dataset,

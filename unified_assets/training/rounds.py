@@ -7,7 +7,7 @@ again, it goes on from its last checkpoint to the same bits.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
 from unified_assets.core.errors import CorruptCheckpoint
 from unified_assets.training import baselines, checkpoints, logs, loop, slots
+from unified_assets.training.apart import Apart
 from unified_assets.training.barrier import Membership
 from unified_assets.training.carry import carry_over
 from unified_assets.training.inputs import Dataset, chosen_tasks
@@ -82,6 +83,8 @@ def train_model(
         with broker.admit(spec.name, mine.memory_gib, run=plan.run, members=plan.memory_of, waiting=sink.waiting):
             training = _Training(order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions)
             training.teachers = _teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
+            if plan.preset.measure_alone and training.teachers:
+                training.alone = training.by_itself(dataset, initial)
             return training.run(dataset, folder, initial)
 
 
@@ -104,7 +107,18 @@ class _Training:
     sink: EventSink
     champions: Mapping[str, Path | None]
     teachers: tuple[str, ...] = ()
+    alone: Mapping[str, float | None] = field(default_factory=dict)  # task -> score without exchange, where that was measured
     _measured_s: float = 0.0
+
+    def by_itself(self, dataset: Dataset, initial: Path | None) -> dict[str, float | None]:
+        """Train once more without exchange, from the same seed, under `<run>/alone`. Returns the score of each task."""
+        apart, name = self.run_dir / "alone", self.order.spec.name
+        folder, plan = apart / "models" / name / "final", replace(self.plan, preset=self.plan.preset.model_copy(update={"exchange": False}))
+        if (results := read_results(folder)) is None or results["dataset"] != dataset.digest:
+            order = replace(self.order, preset=plan.preset, checkpoints=folder.with_name("checkpoints"), knowledge_dir=apart / "knowledge")
+            training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, name), champions={}, teachers=())
+            results = dict(training.run(dataset, folder, initial).results)
+        return {task["task"]: task["score"] for task in results["tasks"]}
 
     def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
         """Whatever is left to do."""
@@ -271,14 +285,12 @@ class _Training:
         cache.state.to(self.order.device)
         order = _at(self.order, progress.round_index, {})
         slots.end(order.knowledge_dir, order.spec.name, progress.round_index)
-        results = write_final(order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s)
+        results = write_final(order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s, alone=self.alone)
         cache.state = None
         return results
 
 
 def _at(order: RoundOrder, index: int, peers: Mapping[str, Path]) -> RoundOrder:
-    from dataclasses import replace
-
     return replace(order, round_index=index, peers=peers)
 
 

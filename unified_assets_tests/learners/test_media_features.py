@@ -9,6 +9,8 @@ from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImag
 from unified_assets.learners import audio_augment_torch, image_augment_torch
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners.audio_features import log_mel, mfcc_statistics, resize_time
+from unified_assets.learners.audio_learner_torch import sound_features
+from unified_assets.learners.audio_pitch_torch import PitchStrength, harmless
 from unified_assets.learners.image_objects import COLOURS, SHAPES, things
 from unified_assets.learners.media_grounding import SIZE, grounding
 from unified_assets.learners.media_towers_torch import hashed
@@ -139,3 +141,44 @@ def test_equal_texts_share_their_buckets_and_an_empty_one_has_one():
 
 def test_a_squared_picture_keeps_its_colour():
     assert square(np.full((3, 500, 3), 77, np.uint8), 16).tolist() == np.full((16, 16, 3), 77).tolist()
+
+
+def sounds_of_four_classes(*, by: str) -> tuple[torch.Tensor, np.ndarray]:
+    """Log-mel pictures: a class is one of four neighbouring tones, or one of four shapes in time."""
+    generator = torch.Generator().manual_seed(3)
+    target = np.arange(40) % 4
+    mel = 0.3 * torch.randn(40, 32, 64, generator=generator) - 8
+    for row, place in enumerate(target):
+        if by == "pitch":
+            mel[row, 8 + 2 * int(place)] += 8
+        else:
+            mel[row, 6:20, 16 * int(place) : 16 * int(place) + 16] += 8
+    return mel, target
+
+
+def features_of(mel: torch.Tensor) -> torch.Tensor:
+    return sound_features(mel, torch.zeros(len(mel), 1))
+
+
+def test_pitch_is_moved_only_where_it_does_not_tell_the_class():
+    shares = {}
+    for by in ("pitch", "time"):
+        mel, target = sounds_of_four_classes(by=by)
+        shares[by] = harmless(mel, torch.from_numpy(target), features_of)
+    assert shares["time"] == 1.0
+    assert shares["pitch"] <= 0.25
+
+
+def test_measuring_pitch_leaves_the_random_state_as_it_was():
+    mel, target = sounds_of_four_classes(by="pitch")
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    PitchStrength().fit(mel, target, features_of)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_made_before_pitch_was_measured_has_the_full_strength():
+    strength = PitchStrength()
+    strength.share.fill_(0.25)
+    strength.load_state_dict({})
+    assert strength() == 1.0

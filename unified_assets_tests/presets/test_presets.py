@@ -6,8 +6,8 @@ from unified_assets.presets import load_preset, preset_names
 
 
 def test_shipped_presets_load_and_carry_their_own_name():
-    assert preset_names() == ("collaborative_training", "quick_start")
-    assert [load_preset(name).name for name in preset_names()] == ["collaborative_training", "quick_start"]
+    assert preset_names() == ("ablation", "collaborative_training", "quick_start")
+    assert [load_preset(name).name for name in preset_names()] == ["ablation", "collaborative_training", "quick_start"]
 
 
 def test_collaborative_training_is_what_the_plan_says():

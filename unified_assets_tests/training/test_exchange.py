@@ -11,13 +11,13 @@ PRESET = tiny.Preset(name="test", epochs=8, batch_size=16, checkpoint_interval=1
 NOISE = 3.0  # at which three examples a class are far too few and thirty are enough
 
 
-def student_score(run_dir, *, exchange, wrong=False):
-    """An ear with 3 labels a class beside an eye with 60: the ear's test accuracy, and the rounds in which it was taught."""
+def student_score(run_dir, *, wrong=False, **changes):
+    """An ear with 3 labels a class beside an eye with 60: the ear's test results, and the rounds in which it was taught."""
     data = {
         "ear": tiny.dataset("ear", per_class=3, noise=2.0, wrong=wrong),
         "eye": tiny.dataset("eye", per_class=60, noise=1.0, wrong=wrong),
     }
-    preset = PRESET.model_copy(update={"exchange": exchange})
+    preset = PRESET.model_copy(update=changes)
     outcomes = {}
     while len(outcomes) < 2:
         for model in ("ear", "eye"):
@@ -27,25 +27,35 @@ def student_score(run_dir, *, exchange, wrong=False):
                 except YieldStep:
                     continue
     taught = [bool(peers) for peers in merge_logs(run_dir)[0].filter(model="ear")["peers"].to_list()]
-    return outcomes["ear"].results["tasks"][0]["score"], sum(taught)
+    return outcomes["ear"].results["tasks"][0], sum(taught)
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    return student_score(tmp_path_factory.mktemp("alone"), exchange=False)[0]
+    return student_score(tmp_path_factory.mktemp("alone"), exchange=False)[0]["score"]
 
 
 def test_a_model_with_few_labels_learns_from_its_peer_on_unlabelled_pairs(tmp_path, alone):
     together, rounds = student_score(tmp_path, exchange=True)
     assert rounds == 7  # every round but the first
-    assert together >= alone + 0.1
+    assert together["score"] >= alone + 0.1
+    assert together["alone"] is None
 
 
 @pytest.mark.parametrize("wrong", [True, "rolled"])
 def test_pairs_that_are_all_wrong_teach_nothing_and_do_no_harm(tmp_path, alone, wrong):
     together, rounds = student_score(tmp_path, exchange=True, wrong=wrong)
     assert rounds == 0
-    assert together == alone
+    assert together["score"] == alone
+
+
+def test_a_run_that_measures_models_alone_gets_both_figures_of_the_same_seed(tmp_path, alone):
+    both, rounds = student_score(tmp_path, measure_alone=True)
+    assert both["alone"] == alone
+    assert both["score"] >= alone + 0.1
+    assert rounds == 7  # those of the training alone are not among the run's
+    again, _ = student_score(tmp_path, measure_alone=True)
+    assert again == both
 
 
 def test_kappa_is_agreement_beyond_chance():
