@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from unified_assets.pages.markup import Markup, escape, join, show
-from unified_assets.pages.pictures import thumbnail, waveform
+from unified_assets.pages.pictures import spectrogram, thumbnail, waveform
 from unified_assets.pages.plots import COLOURS, bars, histogram, lines
 from unified_assets.pages.style import STYLE
 
@@ -21,6 +21,7 @@ __all__ = [
     "escape",
     "facts",
     "figure",
+    "filtered",
     "gallery",
     "histogram",
     "join",
@@ -32,6 +33,7 @@ __all__ = [
     "quote",
     "section",
     "show",
+    "spectrogram",
     "table",
     "thumbnail",
     "tone",
@@ -103,6 +105,36 @@ def table(rows: Iterable[Mapping[str, object]], columns: Sequence[str] | Mapping
     body = join(Markup("<tr>" + join(Markup(f"<td{_right(numeric[key])}>{escape(row.get(key))}</td>") for key in headings) + "</tr>") for row in listed)
     above = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Markup(f'<div class="scroll"><table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+
+
+def filtered(rows: Iterable[Mapping[str, object]], columns: Mapping[str, str], by: Sequence[str]) -> Markup:
+    """A table with a row of choices for each field of `by`, which hide the other rows by style sheet alone."""
+    listed = list(rows)
+    choices, styles = [], []
+    for field in by:
+        values = sorted({str(row[field]) for row in listed})
+        buttons = [Markup(f'<input type="radio" name="{escape(field)}" id="{_token(field)}-all" checked><label for="{_token(field)}-all">all</label>')]
+        for value in values:
+            mark = f"{_token(field)}-{_token(value)}"
+            buttons.append(Markup(f'<input type="radio" name="{escape(field)}" id="{mark}"><label for="{mark}">{escape(value)}</label>'))
+            styles.append(f".filtered:has(#{mark}:checked) tbody tr:not(.{mark}) {{ display: none; }}")
+        choices.append(Markup(f"<div>{escape(field)}: {join(buttons, ' ')}</div>"))
+    head = join(Markup(f"<th>{escape(heading)}</th>") for heading in columns.values())
+    body = join(
+        Markup(
+            f'<tr class="{" ".join(f"{_token(field)}-{_token(str(row[field]))}" for field in by)}">'
+            + join(Markup(f"<td>{escape(row.get(key))}</td>") for key in columns)
+            + "</tr>"
+        )
+        for row in listed
+    )
+    table_of = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return Markup(f'<div class="filtered"><style>{chr(10).join(styles)}</style>{join(choices)}{table_of}</div>')
+
+
+def _token(name: str) -> str:
+    """A name that may stand in an id, a class and a selector."""
+    return "f-" + re.sub(r"[^a-z0-9]+", "-", name.lower())
 
 
 def figure(pixels: np.ndarray, caption: object, *, side: int = 160) -> Markup:

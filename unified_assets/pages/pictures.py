@@ -30,6 +30,14 @@ def thumbnail(pixels: np.ndarray, side: int = 128) -> str:
     return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
 
 
+def spectrogram(levels: np.ndarray, width: int = 160, height: int = 64) -> np.ndarray:
+    """(height, width, 3) uint8 picture of a sound: time across, frequency up, dark where loud. levels: (time, frequency) in [0, 1]."""
+    across = np.linspace(0, len(levels) - 1, width).round().astype(np.intp)
+    up = np.linspace(levels.shape[1] - 1, 0, height).round().astype(np.intp)
+    shares = np.clip(levels[across][:, up].T, 0, 1)[:, :, None]
+    return np.asarray(np.round((1 - shares) * 255 + shares * np.array([23, 37, 84])), np.uint8)
+
+
 def waveform(samples: np.ndarray, width: int = 160, height: int = 48) -> np.ndarray:
     """(height, width, 3) uint8 picture of the lowest and highest sample in each column. samples: (frames,) in [-1, 1]."""
     picture = np.full((height, width, 3), 255, np.uint8)

@@ -18,6 +18,7 @@ from PIL import Image
 from unified_assets import files
 from unified_assets.core import plugins
 from unified_assets.core.media import Decoded, DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo
+from unified_assets.pages.pictures import spectrogram, waveform
 from unified_assets.quality import similarity, sounds, texts
 
 REDUCED_SIDE = 512  # images are averaged down while their longer side stays at least this long
@@ -85,11 +86,11 @@ def preview_file(item: Item, *, root: Path) -> np.ndarray | str:
 
 
 def preview(decoded: Decoded) -> np.ndarray | str:
-    """Image or first page or middle frame as pixels; audio as samples (frames,) to draw; text as its beginning."""
+    """Image or first page or middle frame as pixels; audio as a drawing of its wave over its spectrogram; text as its beginning."""
     if isinstance(decoded, DecodedText):
         return decoded.text[:PREVIEW_CHARACTERS]
     if isinstance(decoded, DecodedAudio):
-        return _envelope(decoded.mono)
+        return _drawn(decoded)
     if isinstance(decoded, DecodedVideo):
         return _small(decoded.frames[len(decoded.frames) // 2]) if len(decoded.frames) else ""
     if isinstance(decoded, DecodedDocument):
@@ -134,7 +135,11 @@ def _small(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _envelope(mono: np.ndarray, columns: int = 160) -> np.ndarray:
-    """(2 * columns,) float32: lowest and highest sample of each column, in turn."""
-    parts = np.array_split(mono, columns) if len(mono) >= columns else [mono]
-    return np.array([edge for part in parts if len(part) for edge in (part.min(), part.max())], np.float32)
+def _drawn(audio: DecodedAudio, window: int = 256) -> np.ndarray:
+    """(112, 160, 3) uint8: the wave, and under it 60 dB of its spectrogram up to half the sample rate."""
+    mono = np.pad(audio.mono, (0, max(0, window - len(audio.samples))))
+    starts = np.linspace(0, len(mono) - window, PREVIEW_SIDE).astype(np.intp)
+    frames = mono[starts[:, None] + np.arange(window)[None, :]] * np.hanning(window).astype(np.float32)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
+    levels = 10 * np.log10(np.maximum(power / max(float(power.max()), 1e-12), 1e-9))
+    return np.concatenate([waveform(audio.mono), spectrogram(1 + levels / 60)])

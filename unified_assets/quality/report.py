@@ -20,6 +20,7 @@ from unified_assets.quality.verdicts import DESCRIPTIONS
 SHOWN = 8  # worst files of an issue
 PAIRS = 12  # of duplicates side by side
 PICTURED = ("near_duplicate", "wrong_extension", "excluded")  # issues that no check found, of files that can be shown
+LOWEST = 60  # files of each modality and decision in the table that can be filtered
 LISTED = 200  # rejected files named in the last table
 TONES = {"accept": "good", "warn": "warn", "reject": "bad"}
 
@@ -44,6 +45,7 @@ def render(
         *(_issue_section(name, listed, previews, measures, checks) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
         html.section("Rejected files", _rejected(report)),
+        html.section("Files with the lowest scores", _lowest(report)),
     )
 
 
@@ -153,8 +155,6 @@ def _figure(path: str, entry: Mapping[str, Any], preview: Preview | None) -> htm
 def _picture(caption: object, preview: Preview | None) -> html.Markup:
     if preview is None or isinstance(preview, str):
         return html.quote(preview or "(nothing to show)", caption)
-    if preview.ndim == 1:
-        return html.figure(html.waveform(preview), caption)
     return html.figure(preview, caption)
 
 
@@ -180,6 +180,19 @@ def _rejected(report: pl.DataFrame) -> html.Markup:
         return html.note("None.", "good")
     more = f"The first {LISTED} of {len(rejected):,}." if len(rejected) > LISTED else ""
     return html.join((html.paragraph(more) if more else "", html.table(rows, {"path": "File", "why": "Why"})))
+
+
+def _lowest(report: pl.DataFrame) -> html.Markup:
+    """The worst files of each modality and decision, to be filtered by both."""
+    flawed = report.filter(pl.col("decision") != "accept").sort("score", "path").group_by("modality", "decision", maintain_order=True).head(LOWEST)
+    rows = [
+        {"path": path, "modality": modality, "decision": decision, "score": score, "issues": ", ".join(entry["name"] for entry in issues)}
+        for path, modality, decision, score, issues in flawed.select("path", "modality", "decision", "score", "issues").iter_rows()
+    ]
+    if not rows:
+        return html.note("None.", "good")
+    columns = {"path": "File", "modality": "Modality", "decision": "Decision", "score": "Score", "issues": "Issues"}
+    return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision"))))
 
 
 def _previews(settings: Settings, catalog: pl.DataFrame, wanted: set[str]) -> dict[str, Preview]:

@@ -112,3 +112,11 @@ def test_a_mark_stands_at_its_value():
     (line,) = [line for line in root.findall(".//line") if line.get("stroke-dasharray")]
     assert float(line.get("x1")) == (56 + 628) / 2
     assert "stroke-dasharray" not in html.histogram([0, 10], mark=50.0)
+
+
+def test_a_filtered_table_hides_rows_by_style_alone_and_escapes_what_it_shows():
+    rows = [{"path": "<b>a", "modality": "image", "decision": "warn"}, {"path": "c", "modality": "x y{}", "decision": "warn"}]
+    found = html.filtered(rows, {"path": "File"}, ("modality", "decision"))
+    assert '<tr class="f-modality-f-image f-decision-f-warn"><td>&lt;b&gt;a</td></tr>' in found
+    assert ".filtered:has(#f-modality-f-x-y-:checked) tbody tr:not(.f-modality-f-x-y-) { display: none; }" in found
+    assert "<script" not in found
