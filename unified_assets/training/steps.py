@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from unified_assets.training.state import TrainingState
 CLIP = 3.0
 WARM_UP = 0.08
 FINAL_RATE = 0.01  # of the full rate, at the end of the cosine
+LESSON_EVERY = 2  # steps of a task from one lesson to the next, which then counts as much more: half the passes for the same teaching
 CONTRASTIVE = "(pairs)"  # the name under which unlabelled pairs take part in the drawing of steps
 
 
@@ -48,12 +50,13 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
 
 @dataclass(frozen=True, kw_only=True)
 class _Draws:
-    """Endless batches of each task, and of its lesson."""
+    """Endless batches of each task, and of its lesson; at which of the task's steps a lesson is due."""
 
     rows: Mapping[str, Iterator[np.ndarray]]
     data: Mapping[str, TaskData]
     lessons: Mapping[str, Lesson]
     taught: Mapping[str, Iterator[np.ndarray]]
+    due: Mapping[str, Iterator[bool]]
 
 
 def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _Draws:
@@ -63,7 +66,8 @@ def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _
         rows[CONTRASTIVE] = batches(knowledge.pair_rows(order.pairs), size, generator)
     by_task = {lesson.task: lesson for lesson in teaching}
     taught = {task: weighted_batches(lesson.rows, lesson.balance, size, generator) for task, lesson in by_task.items()}
-    return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=taught)
+    due = {task: cycle([True] + [False] * (LESSON_EVERY - 1)) for task in by_task}
+    return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=taught, due=due)
 
 
 def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, share: float) -> float:
@@ -106,12 +110,12 @@ def _losses(order: RoundOrder, state: TrainingState, task: str, draw: _Draws) ->
         with precision(order.device):
             yield state.learner.loss(data, rows) * (len(rows) / len(batch))
     lesson = draw.lessons.get(task)
-    if lesson is not None and order.pairs is not None:
+    if lesson is not None and order.pairs is not None and next(draw.due[task]):
         pairs, places = knowledge.as_task(order.pairs, data), next(draw.taught[task])
         for part in _parts(places, cuts):
             targets = _tensor(lesson.targets[part], state.device)
             with precision(order.device):
-                yield state.learner.loss(pairs, lesson.rows[part], targets) * (lesson.weight * len(part) / len(places))
+                yield state.learner.loss(pairs, lesson.rows[part], targets) * (LESSON_EVERY * lesson.weight * len(part) / len(places))
 
 
 def _parts(rows: np.ndarray, cuts: int) -> list[np.ndarray]:
