@@ -139,7 +139,7 @@ ROUNDS: dict[str, pl.DataType] = {
     "epochs": pl.Int32(),
     "steps": pl.Int32(),
     "train_loss": pl.Float64(),
-    "valid_score": pl.Float64(),  # mean over the model's tasks of the validation metric
+    "valid_score": pl.Float64(),  # mean over the model's tasks, weighted by the root of their validation examples
     "learning_rate": pl.Float64(),
     "compute_s": pl.Float64(),
     "wait_s": pl.Float64(),

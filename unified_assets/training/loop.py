@@ -17,7 +17,7 @@ from unified_assets.core.contracts import TaskData
 from unified_assets.store.local import write_text
 from unified_assets.training import checkpoints, knowledge, slots
 from unified_assets.training.exchange import lessons
-from unified_assets.training.metrics import goodness, score
+from unified_assets.training.metrics import goodness, over_tasks, score
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.stability import stable
 from unified_assets.training.state import Progress, TrainingState
@@ -171,8 +171,7 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
     with state.averaged() as learner:
         state.progress.scores = {data.info.task: _score(learner, data, order.device) for data in order.tasks}
         goods = [goodness(data, state.progress.scores[data.info.task]) for data in order.tasks]
-        measured = [value for value in goods if value is not None]
-        mean = float(np.mean(measured)) if measured else None
+        mean = over_tasks(goods, [len(data.rows("valid")) for data in order.tasks])
         best = state.progress.best_score
         improved = mean is None or best is None or mean >= best
         if improved:

@@ -45,7 +45,7 @@ class RoundOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundReport:
-    """What a round did. `valid_score`: mean over tasks; None where nothing could be scored."""
+    """What a round did. `valid_score`: mean over tasks, by the root of their examples; None where nothing could be scored."""
 
     steps: int
     epochs: int
