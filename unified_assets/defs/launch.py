@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob  # what `build_reconstructable_job` returns has no public name
 
+from unified_assets.compute.inventory import detect
 from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
 from unified_assets.core.settings import Settings
@@ -23,6 +24,7 @@ from unified_assets.defs.run_steps import failed_steps
 from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
+from unified_assets.training.plan import refuse_what_never_fits
 
 QUIET: dict[str, Any] = {"loggers": {"console": {}}}  # what steps say; the events are in the UI
 
@@ -75,6 +77,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     if models:
         preset = preset.model_copy(update={"target_models": tuple(models)})
     names = preset.models(tuple(plugins.models()))
+    refuse_what_never_fits(names, preset=preset, inventory=detect(settings.state), specs=plugins.models())
     _environment(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)

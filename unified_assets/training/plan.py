@@ -7,7 +7,7 @@ decided anew by whoever resumes.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,30 @@ def train_sizes(counts: Any) -> dict[str, int]:
     return {name: int(sides["train"]) for name, sides in tasks.items()}
 
 
+def refuse_what_never_fits(
+    models: Sequence[str],
+    *,
+    preset: Preset,
+    inventory: Inventory,
+    specs: Mapping[str, ModelSpec],
+    torch_has_cuda: Callable[[], bool] | None = None,
+) -> None:
+    """Raise InsufficientResources or DeviceNotAvailable for a model that this machine can never train so, before a file is read."""
+    for name in models:
+        needs = _needs(specs[name], preset)
+        _threads(name, needs, inventory.cores, len(models))
+        _device(name, needs, preset.device, inventory, torch_has_cuda or _torch_has_cuda)
+        if needs.memory_gib > inventory.memory_gib:
+            fix = f"Lower `needs: {{{name}: {{memory_gib: …}}}}` in the preset, or leave the model out of `target_models`."
+            raise InsufficientResources(model=name, resource="memory", needed=needs.memory_gib, available=round(inventory.memory_gib, 2), unit="GiB", fix=fix)
+
+
+def _needs(spec: ModelSpec, preset: Preset) -> Needs:
+    return preset.needs[spec.name].applied(spec.needs) if spec.name in preset.needs else spec.needs
+
+
 def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:
-    needs = preset.needs[spec.name].applied(spec.needs) if spec.name in preset.needs else spec.needs
+    needs = _needs(spec, preset)
     threads = _threads(spec.name, needs, inventory.cores, members)
     steps = steps_in_epoch(spec.name, train_sizes(counts), preset) * preset.epochs
     return ModelPlan(
