@@ -32,6 +32,7 @@ from unified_assets import sample
 from unified_assets.catalog import scan
 from unified_assets.catalog.ignoring import ignored_paths
 from unified_assets.catalog.walking import walk
+from unified_assets.compute.inventory import usable_cores
 from unified_assets.core import plugins
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.settings import Settings
@@ -39,7 +40,7 @@ from unified_assets.files import decode, detect, detection
 from unified_assets.store.local import Store
 
 PARTS = ("detection", "scan", "rescan", "decode")
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cores()
 PER_MODALITY = 150
 _SAME = {"text/xml": {"text/html"}, "application/json": {"application/jsonl"}, "application/jsonl": {"application/json"}}
 

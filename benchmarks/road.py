@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from unified_assets.compute.inventory import usable_cores
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
 
@@ -46,7 +47,7 @@ def main() -> None:
 
 def measure(raw: Path, state: Path, preset: str) -> None:
     """Print the table of one lake."""
-    print(f"\n{raw.name}, preset {preset}, {len(os.sched_getaffinity(0))} cores")
+    print(f"\n{raw.name}, preset {preset}, {usable_cores()} cores")
     print(f"{'stage':<24}{'wall s':>9}{'CPU s':>9}{'share of CPU':>14}")
     bare = state.with_name(f"{state.name}-bare")
     figures = {name: measure_command(name, [sys.executable, __file__, "--preset", preset, "--stage", name], bare, raw) for name in STAGES}

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from unified_assets.catalog.probing import LARGE_BYTES, Listed, Probed, identify_file, probe_file
+from unified_assets.compute.inventory import usable_cores
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import tables
 from unified_assets.core.paths import decode_path
@@ -60,7 +61,7 @@ def examined(settings: Settings, fresh: pl.DataFrame, log: Callable[[str], None]
 
 
 def _pool(function: Callable[[Path, Listed], Probed], settings: Settings, timeout_s: float) -> WorkerPool:
-    workers = settings.workers or len(os.sched_getaffinity(0))
+    workers = settings.workers or usable_cores()
     return WorkerPool(partial(function, settings.raw), workers=workers, timeout_s=timeout_s, memory_mib=settings.file_memory_mib)
 
 

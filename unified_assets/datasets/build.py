@@ -1,7 +1,6 @@
 """Examples of one model → the bundle `datasets/<model>`: manifest.json, examples.parquet and one .npy for each encoded array."""
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import polars as pl
 import xxhash
 
+from unified_assets.compute.inventory import usable_cores
 from unified_assets.core import plugins
 from unified_assets.core.contracts import ModelSpec
 from unified_assets.core.errors import InvalidSetting
@@ -81,7 +81,7 @@ def build(settings: Settings, model: str, log: Callable[[str], None] = print) ->
             root=settings.raw,
             state=settings.state,
             encoders=encoders_of(spec),
-            workers=settings.workers or _cores(),
+            workers=settings.workers or usable_cores(),
             timeout_s=settings.file_timeout_s,
             memory_mib=settings.file_memory_mib,
             log=log,
@@ -109,10 +109,6 @@ def _spec(model: str) -> ModelSpec:
     if model not in specs:
         raise InvalidSetting(source="datasets.build", field="model", value=model, problem="no such model", fix=f"Choose one of {', '.join(specs)}.")
     return specs[model]
-
-
-def _cores() -> int:
-    return max(1, len(os.sched_getaffinity(0)))
 
 
 def _own_tasks(tasks: pl.DataFrame, examples: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """Contents in; what every check measured on each out. What was measured before is kept, so that a second time costs what changed."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from unified_assets.compute.inventory import usable_cores
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core.errors import StaleSchema
 from unified_assets.core.settings import Settings
@@ -59,7 +59,7 @@ def unsettled(row: Mapping[str, Any]) -> bool:
 
 def pool_of(settings: Settings, function: Callable[[Item], Any]) -> WorkerPool:
     """Guarded workers for one function of an Item, as many as the settings or the cores of this process say."""
-    workers = len(os.sched_getaffinity(0)) if settings.workers is None else settings.workers
+    workers = usable_cores() if settings.workers is None else settings.workers
     return WorkerPool(function, workers=workers, timeout_s=settings.file_timeout_s, memory_mib=settings.file_memory_mib)
 
 
