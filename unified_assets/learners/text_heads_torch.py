@@ -54,6 +54,7 @@ class NgramHead(nn.Module):
         self.wide = RowTable(buckets + 1, self.outputs)
         self.small = bool(entry.get("small"))
         self.encoded = entry.get("encoder") == "sentence"
+        self.by_words = bool(entry.get("by_words", True))
         self.width = 0 if self.by_candidate or self.small or self.encoded else (96 if self.outputs > 20 else 32)
         if self.width:
             self.bag = RowTable(buckets + 1, self.width, spread=1 / math.sqrt(self.width))
@@ -161,7 +162,9 @@ class NgramHead(nn.Module):
             values = values * (torch.rand_like(values) >= FEATURE_DROPOUT) / (1 - FEATURE_DROPOUT)
         dense = torch.from_numpy(found.dense[rows]).to(self.mean.device)
         dense = ((dense - self.mean) / self.scale).clamp(-5, 5)
-        wide = self.wide(ids, offsets, values) + self.dense_wide(dense)
+        wide = self.dense_wide(dense)
+        if self.by_words:
+            wide = wide + self.wide(ids, offsets, values)
         deep = self.dense_deep(dense)
         if self.width:
             deep = deep + self.deep(self.bag(ids, offsets, values))

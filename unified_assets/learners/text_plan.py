@@ -57,6 +57,7 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
         entry["encoder"] = "sentence"
     if method == "choice" and "small" not in entry:
         entry["memory"] = len(remembered(data)[0])
+        entry["by_words"] = entry["memory"] > 0  # where no option is met again, neither are the words that told them apart
     return entry
 
 
