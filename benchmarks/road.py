@@ -11,6 +11,8 @@ Ratios are what to quote; the machine's speed is not.
 """
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -37,6 +39,7 @@ def main() -> None:
     if args.stage:
         stage(args.stage[0], *args.stage[1:], preset=args.preset)
         return
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as scratch:
         lake = Path(scratch, "sample")
         measure_command("sample", [sys.executable, "-m", "unified_assets.cli", "sample", str(lake)], Path(scratch, "none"), lake)
@@ -74,10 +77,25 @@ def measure_command(name: str, command: list[str], state: Path, raw: Path, *, ma
     environment = os.environ | {"UNIFIED_ASSETS_RAW": str(raw), "UNIFIED_ASSETS_STATE": str(state)}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = time.perf_counter() - began
+    wait_for_orphans()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode and not (may_fail and done.returncode == 1):
         raise SystemExit(f"{name} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what outlives a command (fork servers), so that its CPU-seconds are counted. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def wait_for_orphans() -> None:
+    """Reap every child that is left."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def stage(name: str, *model: str, preset: str) -> None:
