@@ -112,7 +112,10 @@ def serve(descriptor: int) -> NoReturn:
         os._exit(1)
     gc.collect()
     gc.freeze()
-    control.sendall(framed(""))
+    try:
+        control.sendall(framed(""))
+    except BrokenPipeError:  # whoever wanted it was killed meanwhile
+        os._exit(0)
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
         if not data:
