@@ -1,6 +1,24 @@
 """What folders, file names, keys and columns declare of each example of a task, outermost first, in; one side for each out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from unified_assets.records.names import SPLIT_WORDS
+
+
+def folders_with_train(paths: Iterable[str]) -> frozenset[str]:
+    """Folders in which a train folder stands: a test folder beside it is a test side, also of tasks without anything in train."""
+    return frozenset(above for path in paths for above, side in _levels(path) if side == "train")
+
+
+def stands_apart(path: str, with_train: Collection[str]) -> bool:
+    """Whether a file lies in a valid or test folder beside a train folder."""
+    return any(side != "train" and above in with_train for above, side in _levels(path))
+
+
+def _levels(path: str) -> Iterable[tuple[str, str]]:
+    """(folder around it, side) of each split level of a path."""
+    parts = path.split("/")
+    return [("/".join(parts[:place]), SPLIT_WORDS[name.lower()]) for place, name in enumerate(parts[:-1]) if name.lower() in SPLIT_WORDS]
 
 
 def resolve(declared: Sequence[str | None]) -> list[str | None]:

@@ -15,6 +15,7 @@ HELD_OUT: Mapping[str, float] = {"train": 0.85, "valid": 0.15}
 LARGEST = 0.15  # a weak key may tie at most this share of a task's rows together
 LARGEST_ROWS = 8
 CROSSING = 0.5  # of the keys on declared sides are met in train
+UNTAUGHT = "its files lie in test beside a train folder that holds none of them: measured, and learned from other models only"
 
 
 class Components:
@@ -101,12 +102,15 @@ def _claims(tasks: Mapping[str, list[Row]], effective: Mapping[str, _Effective])
 
 def _effective(rows: list[Row]) -> _Effective:
     declared = {row.declared for row in rows if row.declared is not None}
-    if "test" in declared and "train" in declared:
-        if "valid" in declared:
-            return _Effective({"train": "train", "valid": "valid", "test": "test"}, SHARES, "train, valid and test as declared")
-        return _Effective({"test": "test"}, HELD_OUT, "test as declared; 15 % of train held out for validation")
-    if declared == {"train", "valid"}:
-        return _Effective({"valid": "test"}, HELD_OUT, "no test declared: the declared valid is the test side; 15 % of train held out for validation")
+    rest = {row.declared for row in rows} - {"valid", "test"}  # train, or nothing declared
+    if declared and not rest and all(row.apart for row in rows):
+        return _Effective({side: side if len(declared) > 1 else "test" for side in declared}, HELD_OUT, UNTAUGHT)
+    if declared >= {"valid", "test"} and rest:
+        return _Effective({side: side for side in ("train", "valid", "test")}, {"train": 1.0}, "train, valid and test as declared")
+    if "test" in declared and len(rest | declared) > 1:
+        return _Effective({"test": "test"}, HELD_OUT, "test as declared; 15 % of the rest held out for validation")
+    if declared - {"train"} == {"valid"} and rest:
+        return _Effective({"valid": "test"}, HELD_OUT, "no test declared: the declared valid is the test side; 15 % of the rest held out for validation")
     what = f"only {' and '.join(sorted(declared))} declared" if declared else "nothing declared"
     return _Effective({}, SHARES, f"{what}: divided 70/15/15 by a hash of the group")
 

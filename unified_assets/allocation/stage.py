@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from unified_assets.allocation.declared import resolve
+from unified_assets.allocation.declared import folders_with_train, resolve, stands_apart
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
@@ -110,10 +110,11 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
 def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     """One row for each unit, each on its side; tasks that are too small or have one class are dropped with the reason."""
     tasks: dict[str, list[Row]] = {}
+    with_train = folders_with_train(work.by_path)
     for item in work.found:
         rows = rows_of(item, work.by_path)
         for row, side in zip(rows, resolve([row.declared for row in rows]), strict=True):
-            row.declared = side
+            row.declared, row.apart = side, stands_apart(row.inputs[0]["path"], with_train)
         rows, left = one_of_each(rows, memory)
         _note_left(work, left)
         problem = _too_little(rows, item.proposal.kind)

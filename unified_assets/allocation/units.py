@@ -31,6 +31,7 @@ class Row:
     keys: tuple[str, ...]  # of what must stay on one side, remembered: its content first, then its group
     content: int  # how many of the keys are its content
     weak: tuple[tuple[str, ...], ...]  # further keys by level, used where they do not tie everything together
+    apart: bool = False  # declared valid or test by a folder that stands beside a train folder
     split: str = ""
     group: str = ""
     copies: list[str] = field(default_factory=list)  # paths of its copies

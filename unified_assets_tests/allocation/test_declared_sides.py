@@ -220,3 +220,44 @@ def test_classes_that_are_called_otherwise_on_the_test_side_are_one_label_space(
         lake({"train/F/v0/f_train.jsonl": part("a", "Unknown", 60), "test/F/v0/f_validation.jsonl": part("b", "Uncertain", 9)}), specs=specs
     ).tasks
     assert (task["classes"], task["test"]) == (3, 9)
+
+
+def sides_of(settings, specs, model: str) -> dict[str, list[str]]:
+    """Task → the sides its examples stand on, most frequent first."""
+    allocate(settings, specs=specs)
+    examples = Store(settings.state).table("examples").filter((pl.col("model") == model) & pl.col("task").is_not_null())
+    counts = examples.group_by("task", "split").len().sort("len", "split", descending=[True, False])
+    return {task: rows["split"].to_list() for (task,), rows in counts.group_by("task", maintain_order=True)}
+
+
+def test_a_test_folder_beside_a_train_folder_that_lacks_its_task_stays_the_test_side(lake, specs):
+    """Sounds have labels on both sides, images on the test side only: they are measured, and learned from the pairs."""
+    files = {f"train/sound/{name}/{n}.wav": f"train{name}{n}" for name in "ab" for n in range(8)}
+    files |= {f"test/sound/{name}/{n}.wav": f"test{name}{n}" for name in "ab" for n in range(8)}
+    files |= {f"test/image/{name}/{n}.png": f"image{name}{n}" for name in "ab" for n in range(10)}
+    files |= {f"open/pair{n}.{extension}": f"{extension}{n}" for n in range(30) for extension in ("png", "wav")}
+    settings = lake(files)
+    assert sides_of(settings, specs, "vision_service") == {"image__class_folders": ["test"]}
+    store = Store(settings.state)
+    (task,) = store.table("tasks").filter(pl.col("task") == "image__class_folders").iter_rows(named=True)
+    assert (task["classes"], task["examples"], task["models"]) == (["a", "b"], 20, ["multimodal_service", "vision_service"])
+    assert "learned from other models only" in task["why"]
+    pairs = store.table("examples").filter(pl.col("task").is_null() & (pl.col("model") == "vision_service"))
+    assert pairs["split"].to_list() == ["train"] * 30
+
+
+def test_a_lone_validation_folder_around_everything_says_nothing(lake, specs):
+    files = {f"S/dev/{name}/{n}.png": f"{name}{n}" for name in "ab" for n in range(20)}
+    assert sides_of(lake(files), specs, "vision_service") == {"S__class_folders": ["train", "test", "valid"]}
+
+
+def test_a_declared_test_side_stands_where_the_rest_declares_nothing(lake, specs):
+    files = {f"S/{name}/{n}.png": f"{name}{n}" for name in "ab" for n in range(20)} | {
+        f"S/test/{name}/{n}.png": f"test{name}{n}" for name in "ab" for n in range(5)
+    }
+    settings = lake(files)
+    allocate(settings, specs=specs)
+    examples = Store(settings.state).table("examples").filter(pl.col("model") == "vision_service")
+    found = {row["inputs"][0]["path"]: row["split"] for row in examples.iter_rows(named=True)}
+    assert {path for path, side in found.items() if side == "test"} == {path for path in files if path.startswith("S/test/")}
+    assert sorted(found.values()).count("valid") == 6
