@@ -36,10 +36,11 @@ class Dataset(Protocol):
 
 
 def chosen_tasks(dataset: Dataset, preset: Preset) -> tuple[TaskData, ...]:
-    """The tasks to learn, in name order. Raises NothingToTrain where none has a training example."""
+    """The tasks to learn, in name order. Raises NothingToTrain where none has a training example, nor can be learned from peers on pairs."""
     patterns: Sequence[str] = ("*",) if preset.datasets == "all" else preset.datasets
     wanted = [data for data in dataset.tasks if any(fnmatchcase(data.info.task, pattern) for pattern in patterns)]
-    usable = [data for data in wanted if len(data.rows("train"))]
+    by_peers = dataset.pairs is not None and preset.exchange
+    usable = [data for data in wanted if len(data.rows("train")) or (by_peers and data.info.kind == "classification" and len(data.rows("test")))]
     if not usable:
         why = f"no task matches `datasets: {', '.join(patterns)}`" if dataset.tasks and not wanted else "none of its tasks has a training example"
         raise NothingToTrain(model=dataset.model, why=why)
