@@ -83,7 +83,8 @@ def _task_of(one: dict[str, Any], tasks: dict[str, dict[str, Any]], met: set[str
     for name, row in sorted(tasks.items()):
         below = row["root"] == one["root"] or row["root"].startswith(f"{one['root']}/")
         form = one.get("form", "") in f"{name} {row['adapter']}"
-        if name not in met and below and form and row["subject"] in {row["subject"] if "subject" not in one else one["subject"]} and row["kind"] == one["kind"]:
+        alike = row["kind"] == one["kind"] and row["subject"] == one.get("subject", row["subject"])
+        if name not in met and below and form and alike:
             return row
     return None
 

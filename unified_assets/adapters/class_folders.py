@@ -36,6 +36,10 @@ def _with_items(folders: dict[str, list[Place]]) -> dict[str, list[Place]]:
     for folder in folders:
         children[parent(folder)].append(folder)
     result = dict(folders)
+    for folder, found in folders.items():  # `cats/odd/`, two files below a class of forty: they are cats too
+        above = parent(folder)
+        if above in result and above in folders and parent(above) and len(found) < MIN_FILES <= len(folders[above]) and folder not in children:
+            result[above] = [*result[above], *result.pop(folder)]
     for above, inner in children.items():
         small = [folder for folder in inner if len(folders[folder]) <= ITEM_FILES]
         if above and above not in folders and len(inner) >= MIN_FILES and len(small) >= 0.8 * len(inner):

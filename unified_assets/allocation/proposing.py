@@ -5,16 +5,21 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import polars as pl
 import xxhash
 
 from unified_assets.allocation.overrides import Overrides
 from unified_assets.allocation.view import Lake
-from unified_assets.core.contracts import Adapter, Input, Proposal
+from unified_assets.core.contracts import Adapter, Input, Proposal, ProposedExample
+from unified_assets.records.names import nested
+from unified_assets.records.naming import named_sides
+from unified_assets.records.places import MEDIA
 
 ORDER = ("manifests", "coco_json", "yolo_txt", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
 IMPLICIT = frozenset({"class_folders", "file_names"})
 MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
 OVERLAP = 0.5
+SEEN = 200  # examples of a task that are looked at for a side in their files' names
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 ID_LIMIT = 96
 
@@ -37,10 +42,22 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
         except Exception as error:  # noqa: BLE001  one adapter's failure on hostile files must not cost the others' tasks; it is logged and noted
             notes.append(f"adapter {name} failed: {type(error).__name__}: {error}")
             log(notes[-1])
-    kept = _without_weaker(proposals, notes)
+    sided = named_sides(view.files.filter(pl.col("modality").is_in(MEDIA))["path"])
+    kept = [_with_named_sides(proposal, sided) for proposal in _without_weaker(proposals, notes)]
     kept = [_as_told(proposal, overrides) for proposal in kept]
     kept += [twin for proposal in kept if (twin := _text_twin(proposal)) is not None]
     return _named(kept, overrides, notes), notes
+
+
+def _with_named_sides(proposal: Proposal, sided: Mapping[str, str]) -> Proposal:
+    """The proposal with the sides that the names of its media files declare, inside those that folders and columns do."""
+    if not any(value.path in sided for example in proposal.examples[:SEEN] for value in example.inputs):
+        return proposal
+    return replace(proposal, examples=tuple(replace(example, split=nested(example.split, *_sides(example, sided))) for example in proposal.examples))
+
+
+def _sides(example: ProposedExample, sided: Mapping[str, str]) -> list[str]:
+    return [sided[value.path] for value in example.inputs if value.path in sided and value.text is None][:1]
 
 
 def _as_told(proposal: Proposal, overrides: Overrides) -> Proposal:

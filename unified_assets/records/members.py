@@ -52,6 +52,11 @@ def _of_list(items: list[Any], depth: int) -> Iterator[str]:
     for item in items:
         if isinstance(item, str):
             yield item
+        elif isinstance(item, dict) and len(item) == 1 and isinstance(only := next(iter(item.values())), dict | list):
+            if isinstance(only, dict) and not any(isinstance(one, dict | list) for one in only.values()):
+                yield next(iter(item))  # {"Boeing": [{"737-100": {"seats": 124}}, …]}: the key of what is told of it
+            else:
+                yield from _walk(only, depth + 1)
         elif isinstance(item, dict):
             name = item.get("name") or next((one for one in item.values() if isinstance(one, str)), None)
             if isinstance(name, str):

@@ -1,5 +1,6 @@
 """Every adapter finds in its own example what it says, and leaves alone what has no form."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -136,3 +137,44 @@ def test_real_files_are_read_as_their_makers_meant(corpus):
     assert [(p.subject, len({e.target for e in p.examples}), len(p.examples)) for p in found["labelled_lines"]] == [("causal", 19, 8000)]
     assert [len({e.target for e in p.examples}) for p in found["record_files"]] == [9]
     assert [p.subject for p in found["cause_pairs"]] == ["causal"]
+
+
+def test_a_word_near_the_end_of_names_that_differ_from_folder_to_folder_is_the_class(tmp_path):
+    fronts = ("suite 6-1-4-t03", "suite 6-10-t01", "7.1-t05", "5-t02")
+    files = {f"v/part{n % 5}/{n % 3}/{fronts[n % 4]}-{'pass' if n % 3 else 'fail'}-{'abcdefg'[n % 7]}.pdf": str(n) for n in range(40)}
+    (proposal,) = propose("file_names", write(tmp_path, files | {"other/some file.pdf": "x"}))
+    assert (proposal.root, proposal.form, len(proposal.examples)) == ("v", "file_names_field_2_from_the_end", 40)
+    assert {example.target for example in proposal.examples} == {"pass", "fail"}
+
+
+def test_few_files_named_like_many_beside_them_have_their_classes(tmp_path):
+    files = {f"d/films/{kind}_{n:03d}.mp4": f"{kind}{n}" for kind in ("BIRD", "DRONE", "KITE") for n in range(8)}
+    files |= {f"d/sounds/{kind}_{n:03d}.wav": f"{kind}{n}" for kind in ("BIRD", "DRONE", "WIND") for n in range(2)}
+    files |= {f"far/{kind}_{n:03d}.wav": f"far{kind}{n}" for kind in ("BIRD", "DRONE") for n in range(3)}
+    sounds, films = propose("file_names", write(tmp_path, files))
+    assert (films.subject, sounds.subject, len(sounds.examples)) == ("video", "audio", 6)
+    assert {example.target for example in sounds.examples} == {"BIRD", "DRONE", "WIND"}
+
+
+def test_of_a_few_long_sounds_windows_are_the_examples(tmp_path):
+    files = {f"d/films/{kind}_{n:03d}.mp4": f"{kind}{n}" for kind in ("BIRD", "DRONE", "KITE") for n in range(8)}
+    lake = write(tmp_path, files | {f"d/sounds/{kind}_{n:03d}.wav": f"{kind}{n}" for kind in ("BIRD", "DRONE") for n in range(2)})
+    lake.files = lake.files.with_columns(duration_s=pl.when(pl.col("modality") == "audio").then(10.0))
+    sounds, _ = propose("file_names", lake)
+    assert len(sounds.examples) == 4 * 19
+    assert [example.inputs[0].locator for example in sounds.examples][:3] == ["time=0-1", "time=0.5-1.5", "time=1-2"]
+    assert sounds.examples[18].inputs[0].locator == "time=9-10"
+
+
+def test_a_small_folder_inside_a_class_belongs_to_it(tmp_path):
+    files = {f"p/{name}/{n}.png": f"{name}{n}" for name in ("cat", "dog") for n in range(6)} | {f"p/cat/odd/{n}.png": f"odd{n}" for n in range(2)}
+    (proposal,) = propose("class_folders", write(tmp_path, files))
+    assert [example.target for example in proposal.examples].count("cat") == 8
+
+
+def test_members_that_are_keys_of_what_is_told_of_them_are_found(tmp_path):
+    makers = [{"Boeing": [{"737": [{f"737-{n}": {"seats": n}} for n in range(100, 160, 10)]}]}, {"Airbus": [{"A318": {"seats": 1}}, {"A319": {"seats": 2}}]}]
+    lists = {f"l/{name}.json": json.dumps({name: [f"{name} {n}" for n in range(12)]}) for name in ("tools", "birds", "trees")}
+    (proposal,) = propose("member_lists", write(tmp_path, lists | {"l/aircraft.json": json.dumps({"Description": "types", "makers": makers})}))
+    planes = [example.inputs[0].text for example in proposal.examples if example.target == "aircraft"]
+    assert planes == ["737-100", "737-110", "737-120", "737-130", "737-140", "737-150", "A318", "A319"]

@@ -261,3 +261,21 @@ def test_a_declared_test_side_stands_where_the_rest_declares_nothing(lake, specs
     found = {row["inputs"][0]["path"]: row["split"] for row in examples.iter_rows(named=True)}
     assert {path for path, side in found.items() if side == "test"} == {path for path in files if path.startswith("S/test/")}
     assert sorted(found.values()).count("valid") == 6
+
+
+@pytest.mark.parametrize("form", ["S/{kind}/{side}_{n:03d}.png", "S/pics/{kind}_{side}_{n:03d}.png", "S/{kind}/img-{n}-{side}.png"])
+def test_a_side_in_the_names_of_media_files_is_declared(form, lake, specs):
+    counts = {"train": 12, "val": 4, "test": 4}
+    files = {form.format(kind=kind, side=side, n=n): f"{kind}{side}{n}" for kind in ("cat", "dog") for side, count in counts.items() for n in range(count)}
+    settings = lake(files)
+    (task,) = allocate(settings, specs=specs).tasks
+    assert (task["classes"], task["train"], task["valid"], task["test"]) == (2, 24, 8, 8)
+    examples = Store(settings.state).table("examples").filter((pl.col("model") == "vision_service") & (pl.col("split") == "test"))
+    assert all("test" in row[0]["path"] for row in examples["inputs"].to_list())
+
+
+def test_one_word_in_all_names_or_in_few_of_them_declares_nothing(lake, specs):
+    files = {f"S/{kind}/test_{n:03d}.png": f"{kind}{n}" for kind in ("cat", "dog") for n in range(10)}
+    files |= {f"T/{kind}/{'test' if n == 3 else 'shot'}{n}.png": f"t{kind}{n}" for kind in ("cat", "dog") for n in range(10)}
+    first, second = allocate(lake(files), specs=specs).tasks
+    assert [(task["train"], task["valid"], task["test"]) for task in (first, second)] == [(14, 3, 3)] * 2
