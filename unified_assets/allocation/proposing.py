@@ -15,8 +15,17 @@ from unified_assets.records.names import nested
 from unified_assets.records.naming import named_sides
 from unified_assets.records.places import MEDIA
 
-ORDER = ("manifests", "coco_json", "yolo_txt", "sidecars", "voc_sidecars", "class_folders", "file_names")  # from what is written down to what is guessed
-IMPLICIT = frozenset({"class_folders", "file_names"})
+ORDER = (  # from what is written down to what is guessed
+    "manifests",
+    "coco_json",
+    "yolo_txt",
+    "sidecars",
+    "voc_sidecars",
+    "class_folders",
+    "file_names",
+    "document_kinds",
+)
+IMPLICIT = frozenset({"class_folders", "file_names", "document_kinds"})
 MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
 OVERLAP = 0.5
 SEEN = 200  # examples of a task that are looked at for a side in their files' names
@@ -45,7 +54,8 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
     sided = named_sides(view.files.filter(pl.col("modality").is_in(MEDIA))["path"])
     kept = [_with_named_sides(proposal, sided) for proposal in _without_weaker(proposals, notes)]
     kept = [_as_told(proposal, overrides) for proposal in kept]
-    kept += [twin for proposal in kept if (twin := _text_twin(proposal)) is not None]
+    documents = frozenset(view.files.filter(pl.col("modality") == "document")["path"])
+    kept += [twin for proposal in kept if (twin := _text_twin(proposal, documents)) is not None]
     return _named(kept, overrides, notes), notes
 
 
@@ -141,11 +151,13 @@ def _weaker(proposal: Proposal, labels: dict[str, str], other: Proposal, theirs:
     return None
 
 
-def _text_twin(proposal: Proposal) -> Proposal | None:
+def _text_twin(proposal: Proposal, documents: frozenset[str]) -> Proposal | None:
     """Classes of documents are classes of their texts too."""
     if proposal.subject != "document" or proposal.kind != "classification":
         return None
     examples = tuple(
-        replace(example, inputs=tuple(Input(role="text", path=value.path) for value in example.inputs if value.role == "page")) for example in proposal.examples
+        replace(example, inputs=tuple(Input(role="text", path=value.path) for value in example.inputs if value.role == "page"))
+        for example in proposal.examples
+        if all(value.path in documents for value in example.inputs)
     )
     return replace(proposal, subject="concept", form=f"{proposal.form}_text", roles=("text",), examples=examples, why=f"{proposal.why}; read via document.text")

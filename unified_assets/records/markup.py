@@ -1,11 +1,13 @@
 """The text of an XML file in; the rows of its most telling repeated element out. Entities, network and huge trees stay off."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
 
+METADATA = frozenset({"meta", "metadata", "head", "header", "teiheader", "style", "script"})
 LEVELS = 3  # how deep below the root repeated elements are looked for
 
 
@@ -35,6 +37,28 @@ def rows(text: str) -> Iterator[dict[str, Any]]:
     best = max(repeated.values(), key=_words)
     for element in best:
         yield _row(element)
+
+
+def passages(text: str) -> list[tuple[str, str]]:
+    """(name of the element, its own text) in reading order, without metadata elements; the whole as one where it is not XML."""
+    root = tree(text)
+    if root is None:
+        return [("text", " ".join(re.sub(r"<[^<>]{0,2000}>", " ", text).split()))]
+    found: list[tuple[str, str]] = []
+    waiting: list[Any] = [root]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            found.append(item)
+            continue
+        if not isinstance(item.tag, str) or local(item.tag).lower() in METADATA:
+            continue
+        name, inner = local(item.tag), []
+        inner.append((name, item.text))
+        for child in item:
+            inner += [child, (name, child.tail)]
+        waiting += reversed(inner)
+    return [(name, " ".join(said.split())) for name, said in found if said and said.strip()]
 
 
 def local(tag: str) -> str:

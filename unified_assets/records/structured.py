@@ -64,3 +64,14 @@ def _of_list(items: list[Any], split: str | None) -> Iterator[Row]:
             yield item, split
         elif isinstance(item, list):
             yield {f"column{place + 1}": cell for place, cell in enumerate(item)}, split
+
+
+def as_list_of_texts(cell: str) -> list[str]:
+    """The texts of a cell: of a JSON list its items, else the cell itself; nothing of an empty one."""
+    if cell.startswith("["):
+        try:
+            value = json.loads(cell)
+        except (ValueError, RecursionError):
+            return [cell]
+        return [as_text(item) for item in value]
+    return [cell] if cell.strip() else []

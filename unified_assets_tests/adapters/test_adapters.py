@@ -178,3 +178,49 @@ def test_members_that_are_keys_of_what_is_told_of_them_are_found(tmp_path):
     (proposal,) = propose("member_lists", write(tmp_path, lists | {"l/aircraft.json": json.dumps({"Description": "types", "makers": makers})}))
     planes = [example.inputs[0].text for example in proposal.examples if example.target == "aircraft"]
     assert planes == ["737-100", "737-110", "737-120", "737-130", "737-140", "737-150", "A318", "A319"]
+
+
+def test_what_was_read_off_a_paper_tells_its_kind(tmp_path):
+    files = {f"a/img/{n}.jpg": f"a{n}" for n in range(10)} | {f"a/key/{n}.json": json.dumps({"company": "X", "date": "d", "total": n}) for n in range(10)}
+    files |= {f"b/my_invoices/{n}.pdf": f"b{n}" for n in range(10)} | {f"c/holiday/{n}.jpg": f"c{n}" for n in range(10)}
+    (proposal,) = propose("document_kinds", write(tmp_path, files))
+    found = targets([proposal])
+    assert {found[f"a/img/{n}.jpg"] for n in range(10)} == {"receipt"}
+    assert len(found) == 20
+    assert (proposal.subject, proposal.roles, proposal.root) == ("document", ("page",), "")
+
+
+def test_a_code_after_a_number_is_the_class_of_markup_and_what_names_it_stays_out(tmp_path):
+    codes = ["IH", "RH", "enr", "ENR"]
+    files = {
+        f"bills/{'HR' if n % 2 else 'BILLS-116s'}{n}{'_' if n % 3 else ''}{codes[n % 4]}.xml": f"<bill><meta><stage>{codes[n % 4]}</stage></meta>"
+        f"<slug>HR {n} {codes[n % 4]}</slug><p>Be it enacted {n}</p></bill>"
+        for n in range(24)
+    }
+    (proposal,) = propose("text_names", write(tmp_path, files))
+    assert {example.target for example in proposal.examples} == {"ih", "rh", "enr"}
+    assert {example.inputs[0].text for example in proposal.examples} == {f"Be it enacted {n}" for n in range(24)}
+    assert "slug: names the class in most files" in proposal.withheld
+
+
+def test_chapters_days_and_numbered_descriptions_are_no_classes_of_texts(tmp_path):
+    files = {f"book/chapter_{n // 8}_{n % 8}.txt": f"Page {n} of a long story that goes on." for n in range(40)}
+    files |= {f"pairs/pair{n:04d}_des.txt": f"A description of pair {n}." for n in range(20)}
+    assert propose("text_names", write(tmp_path, files)) == []
+
+
+def test_links_in_markup_between_files_are_classes_by_the_name_of_the_kind(tmp_path):
+    def entry(key: str, text: str, above: str | None) -> str:
+        return f'<Synset id="{key}"><Definition>{text}</Definition>' + (f'<SynsetRelation relType="hypernym" target="{above}"/>' if above else "") + "</Synset>"
+
+    words = "".join(f'<LexicalEntry><Lemma writtenForm="word {n}"/><Sense synset="s{n}"/></LexicalEntry>' for n in range(30))
+    kinds = "".join(f'<LexicalEntry><Lemma writtenForm="{name}"/><Sense synset="{key}"/></LexicalEntry>' for name, key in (("bird", "b"), ("tree", "t")))
+    files = {
+        "w/nouns.xml": f"<L>{words}" + "".join(entry(f"s{n}", f"the meaning of {n}", "bt"[n % 2]) for n in range(30)) + "</L>",
+        "w/tops.xml": f"<L>{kinds}" + entry("b", "flies", "top") + entry("t", "stands", "top") + "</L>",
+    }
+    (proposal,) = propose("linked_records", write(tmp_path, files))
+    assert (len(proposal.examples), proposal.roles) == (30, ("term", "definition"))
+    found = {tuple(value.text for value in example.inputs): example.target for example in proposal.examples}
+    assert found["word 0", "the meaning of 0"] == "bird"
+    assert found["word 1", "the meaning of 1"] == "tree"

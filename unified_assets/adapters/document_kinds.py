@@ -1,0 +1,126 @@
+"""Documents and scanned pages anywhere in the lake whose folder or name says what kind of paper they are: invoice, receipt, contract."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
+from unified_assets.records.names import declared_split, parent, stem, words
+from unified_assets.records.parsing import json_value
+from unified_assets.records.vocabulary import normal
+
+MIN_FILES = 4  # a kind
+MIN_ALL = 16
+SIDECAR_BYTES = 1 << 14
+MOST_FIELDS = 40
+IMAGE_LEVELS = 1  # folders above a scanned page that are looked at; above a document all are
+_KINDS = {  # the classes of RVL-CDIP and of what offices file, in the words that folders are named with
+    "invoice": "invoice invoices rechnung rechnungen facture factures factura facturas fattura fatture 发票 فاتورة فواتير חשבונית חשבוניות",
+    "receipt": "receipt receipts quittung kassenbon recibo recibos 收据 小票 إيصال إيصالات קבלה קבלות",
+    "contract": "contract contracts agreement agreements vertrag vertrage contrat contrats contrato contratos 合同 عقد عقود חוזה חוזים",
+    "tax": "tax taxes 1040 1099 steuer steuern impot impots 税务 纳税 ضرائب מס",
+    "form": "form forms formular formulare formulaire formulario 表格 نموذج טופס טפסים",
+    "letter": "letter letters lettre lettres carta cartas 信件 信函 رسالة רسائل מכתב מכתבים",
+    "memo": "memo memos memorandum memoranda",
+    "resume": "resume resumes cv cvs lebenslauf 简历 سيرة",
+    "report": "report reports bericht berichte rapport rapports informe informes 报告 تقرير تقارير דוח דוחות",
+    "statement": "statement statements kontoauszug 对账单",
+    "certificate": "certificate certificates zertifikat certificat certificado 证书 شهادة תעודה",
+    "questionnaire": "questionnaire questionnaires survey surveys fragebogen 问卷",
+    "budget": "budget budgets",
+    "email": "email emails",
+    "advertisement": "advertisement advertisements flyer flyers brochure brochures",
+    "specification": "specification specifications datasheet datasheets",
+    "passport": "passport passports",
+}
+KIND_OF = {word: kind for kind, names in _KINDS.items() for word in names.split()}
+
+
+def propose(view: LakeView) -> Iterator[Proposal]:
+    """One label space for the whole lake, where at least two kinds have some files each, documents among them."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    fields = _sidecar_fields(view)
+    pages = view.files.filter(pl.col("modality").is_in(["document", "image"])).select("path", "modality").sort("path")
+    for path, modality in pages.iter_rows():
+        kind = _kind(path, None if modality == "document" else IMAGE_LEVELS) or _kind_of_fields(_beside(path, fields))
+        if kind is not None:
+            found[kind].append((path, modality))
+    found = {kind: files for kind, files in found.items() if len(files) >= MIN_FILES}
+    files = [(path, modality, kind) for kind, inner in found.items() for path, modality in inner]
+    if len(found) < 2 or len(files) < MIN_ALL or all(modality == "image" for _, modality, _ in files):
+        return
+    counts = Counter(kind for _, _, kind in files)
+    yield Proposal(
+        root="",  # of the whole lake: the task stays the same one when another folder has such papers
+        form="document_kinds",
+        subject="document",
+        kind="classification",
+        roles=("page",),
+        examples=tuple(ProposedExample(inputs=(Input(role="page", path=path),), target=kind, split=declared_split(path)) for path, _, kind in sorted(files)),
+        adapter=ADAPTER.name,
+        withheld=("file and folder names: they are the label", "sidecars: what fields were read off a paper tells its kind"),
+        why=f"folders, names or the fields of sidecars say what kind of paper {len(files)} documents and scanned pages are: "
+        + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())),
+    )
+
+
+def _sidecar_fields(view: LakeView) -> dict[tuple[str, str], frozenset[str]]:
+    """(folder or its parent, stem) → the names of the fields of a small JSON object."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    small = view.files.filter((pl.col("modality") == "text") & (pl.col("size_bytes") <= SIDECAR_BYTES))
+    for path in small["path"].sort():
+        if not path.lower().endswith(".json"):
+            continue
+        value = json_value(view.text(path).text)
+        if isinstance(value, dict) and 3 <= len(value) <= MOST_FIELDS:
+            for folder in {parent(path), parent(parent(path))}:
+                found.setdefault((folder, stem(path)), frozenset(normal(str(name)) for name in value))
+    return found
+
+
+def _beside(path: str, fields: dict[tuple[str, str], frozenset[str]]) -> frozenset[str]:
+    """The fields of the sidecar in a file's folder or one beside it."""
+    return fields.get((parent(path), stem(path))) or fields.get((parent(parent(path)), stem(path)), frozenset())
+
+
+def _kind_of_fields(fields: frozenset[str]) -> str | None:
+    """Who sold, when and for how much is a receipt; with a number, a buyer or a term of payment it is an invoice."""
+    told = {word for name in fields for word in words(name)}
+    if told & {"invoice", "due", "buyer", "customer", "iban", "po"} and told & {"total", "amount"}:
+        return "invoice"
+    sold = told & {"company", "merchant", "store", "shop", "seller", "vendor"} and told & {"date"} and told & {"total", "amount"}
+    return "receipt" if sold else None
+
+
+def _kind(path: str, levels: int | None) -> str | None:
+    """The kind that the name says, else the nearest folder; None where one of them names two."""
+    pure = PurePosixPath(path)
+    folders = list(reversed(pure.parent.parts))
+    for name in (pure.stem, *folders[:levels]):
+        kinds = {KIND_OF[word] for word in words(name) if word in KIND_OF}
+        kinds -= {"form"} if "tax" in kinds else set()  # a tax form
+        if kinds:
+            return kinds.pop() if len(kinds) == 1 else None
+    return None
+
+
+def _write_example(folder: Path) -> None:
+    from PIL import Image
+
+    for place, name in enumerate(("2023/invoices", "old receipts")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(8):
+            Image.new("RGB", (40, 60), (place * 90, number * 20, 90)).save(folder / name / f"scan {number}.png")
+    for number in range(2):
+        Image.new("RGB", (40, 60), (9, number * 20, 90)).save(folder / f"AcmeInvoice{number}.pdf")
+
+
+ADAPTER = Adapter(
+    name="document_kinds",
+    description="Folders or names say what kind of paper documents are.",
+    propose=propose,
+    example=_write_example,
+    expected={"2023/invoices/scan 0.png": "invoice", "old receipts/scan 7.png": "receipt", "AcmeInvoice1.pdf": "invoice"},
+)
