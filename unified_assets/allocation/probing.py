@@ -7,12 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from unified_assets.allocation.units import OPTION_WORDS, Row
 
 EXACT = ("media_type", "sample_rate_hz", "channels")
+SIZES = ("size_bytes", "duration_s", "width", "height")
+NEIGHBOURS = 5
+MOST_COMPARED = 2000  # files that are compared with each other
 MIN_ALONE = 8  # files of a class that a value stands for
 CERTAIN = 0.98
-GAIN = 0.25  # above the majority class
+GAIN = 0.1  # above the majority class, and beyond what is met by chance
+STANDARD_ERRORS = 3
 MIN_ROWS = 24
 SHORTCUT = 0.7  # of the questions it decides
 PARTS = 8  # equal parts of sizes and durations
@@ -29,15 +35,46 @@ def suspects(rows: Sequence[Row], files: Mapping[str, Mapping[str, Any]]) -> lis
         return []
     labels = [label for label, _ in own]
     majority = max(Counter(labels).values()) / len(labels)
+    by_chance = majority + max(GAIN, STANDARD_ERRORS * (majority * (1 - majority) / len(labels)) ** 0.5)
     found = []
     for column in EXACT:
         found += _stands_for(column, [file.get(column) for _, file in own], labels)
-    for column in ("media_type", "size_bytes", "duration_s"):
+    for column in ("media_type", *SIZES):
         values = [file.get(column) for _, file in own]
         score = _left_one_out(values if column == "media_type" else _parts(values), labels)
-        if score is not None and score > majority + GAIN:
+        if score is not None and score > by_chance:
             found.append(f"{column}: tells {score:.0%} of the labels on its own (the majority class {majority:.0%}); suspect, kept out of the inputs")
+    together = _together([file for _, file in own], labels)
+    if together is not None and together > by_chance:
+        found.append(
+            f"container, size and duration together: tell {together:.0%} of the labels (the majority class {majority:.0%}); suspect, kept out of the inputs"
+        )
     return found
+
+
+def _together(files: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> float | None:
+    """How often the nearest other files by container, rate, size and duration have the label; each file once."""
+    once = {file["path"]: (file, label) for file, label in zip(files, labels, strict=True)}
+    step = max(1, len(once) // MOST_COMPARED)
+    chosen = list(once.values())[::step]
+    if len(chosen) < MIN_ROWS:
+        return None
+    exact = [[str(file.get(column)) for column in EXACT] for file, _ in chosen]
+    columns = [[float(row[place] == value) for row in exact] for place in range(len(EXACT)) for value in sorted({row[place] for row in exact})]
+    columns += [[np.log1p(file.get(column) or 0.0) for file, _ in chosen] for column in SIZES]
+    points = np.asarray(columns).T  # (files, features)
+    spread = points.std(axis=0)
+    points = (points / np.where(spread > 0, spread, 1.0))[:, spread > 0]
+    if not points.shape[1]:
+        return None
+    hits = 0
+    targets = np.asarray([label for _, label in chosen])
+    for place, point in enumerate(points):
+        distance = ((points - point) ** 2).sum(axis=1)
+        distance[place] = np.inf
+        nearest = targets[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+        hits += Counter(nearest.tolist()).most_common(1)[0][0] == targets[place]
+    return hits / len(chosen)
 
 
 def _stands_for(column: str, values: Sequence[Any], labels: Sequence[str]) -> list[str]:

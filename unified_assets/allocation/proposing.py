@@ -28,6 +28,7 @@ ORDER = (  # from what is written down to what is guessed
 IMPLICIT = frozenset({"class_folders", "file_names", "document_kinds"})
 MEDIA_ROLES = frozenset({"image", "audio", "video", "page"})
 OVERLAP = 0.5
+NO_TEXT = "no_text_layer"  # the check of quality that says so
 SEEN = 200  # examples of a task that are looked at for a side in their files' names
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 ID_LIMIT = 96
@@ -54,7 +55,7 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
     sided = named_sides(view.files.filter(pl.col("modality").is_in(MEDIA))["path"])
     kept = [_with_named_sides(proposal, sided) for proposal in _without_weaker(proposals, notes)]
     kept = [_as_told(proposal, overrides) for proposal in kept]
-    documents = frozenset(view.files.filter(pl.col("modality") == "document")["path"])
+    documents = frozenset(view.files.filter((pl.col("modality") == "document") & ~pl.col("issue_names").fill_null("").str.contains(NO_TEXT))["path"])
     kept += [twin for proposal in kept if (twin := _text_twin(proposal, documents)) is not None]
     return _named(kept, overrides, notes), notes
 
@@ -152,7 +153,7 @@ def _weaker(proposal: Proposal, labels: dict[str, str], other: Proposal, theirs:
 
 
 def _text_twin(proposal: Proposal, documents: frozenset[str]) -> Proposal | None:
-    """Classes of documents are classes of their texts too."""
+    """Classes of documents are classes of their texts too, where they have any."""
     if proposal.subject != "document" or proposal.kind != "classification":
         return None
     examples = tuple(

@@ -101,7 +101,7 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     by_path = {
         row["path"]: row
         for row in usable.select(
-            "path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s", "sample_rate_hz"
+            "path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s", "sample_rate_hz", "width", "height"
         ).to_dicts()
     }
     return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)

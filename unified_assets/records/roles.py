@@ -114,10 +114,14 @@ def _reading(records: Records, table: Mapping[str, Column], chosen: _Chosen, *, 
 def _withheld(table: Mapping[str, Column], chosen: _Chosen, *, final: bool) -> Iterator[str]:
     """Say of every field that is not an input why it is not."""
     said = [item for item in chosen.withheld if item.split(": ")[0] not in {chosen.group, chosen.split}]
-    yield from said
-    for name in table:
-        if name not in chosen.fields and not any(item.startswith(f"{name}: ") for item in said):
-            yield f"{name}: not an input in any known role"
+    said += [
+        f"{name}: not an input in any known role" for name in table if name not in chosen.fields and not any(item.startswith(f"{name}: ") for item in said)
+    ]
+    for item in said:
+        name = item.split(": ")[0]
+        certain = item.endswith(("barred", "one label only"))
+        told = "" if certain or name not in table else leaks.measure(table[name], table[chosen.target])
+        yield f"{item}; {told}" if told else item
     if final:
         yield f"{chosen.target}: the worked solution before #### is left out of target and inputs"
 

@@ -45,6 +45,45 @@ def test_fields_that_are_made_from_the_answer_are_named_and_kept_out(field, make
     assert {value["role"] for row in examples["inputs"].to_list() for value in row} == {"premise", "hypothesis"}
 
 
+def votes(n: int, label: str) -> dict[str, str]:
+    return dict.fromkeys(("r1", "r2", "r3"), label) | ({"r4": "nonsense", "r5": "neutral"} if n % 4 == 0 and label == "entailment" else {})
+
+
+@pytest.mark.parametrize(
+    ("field", "make", "said"),
+    [
+        ("evals", votes, "the label that is named most in it is right in 100% of the records; the votes differ in 15% of them"),
+        (
+            "rationale",
+            lambda n, label: f"{n}: it is not entailment, so it may be {label if n % 10 != 3 else 'open'}",
+            "the label that is named last in it is right in 90% of the records",
+        ),
+        ("meta", lambda n, label: {"sign": label == "neutral", "n": n}, "its sign alone is right in 100% of the records"),
+        ("genre", lambda n, label: f"{'up' if label == 'neutral' or n % 5 == 0 else 'down'} {n % 2}", "its value alone is right in 80% of the records"),
+    ],
+)
+def test_what_a_field_that_is_kept_out_would_tell_is_measured(field, make, said, lake, specs):
+    task, _ = task_of(lake({"nli/all.jsonl": "\n".join(json.dumps(row) for row in rows(**{field: make}))}), specs)
+    assert [item.partition("; ")[2] for item in task["withheld"] if item.startswith(f"{field}: ")] == [
+        said.replace("records", "records (the majority class in 60%)")
+    ]
+
+
+def test_fields_that_tell_nothing_are_kept_out_without_a_figure(lake, specs):
+    task, _ = task_of(lake({"nli/all.jsonl": "\n".join(json.dumps(row) for row in rows(genre=lambda n, _label: f"kind {n % 3}"))}), specs)
+    assert [item for item in task["withheld"] if item.startswith("genre: ")] == ["genre: a kind of record may tell the answer"]
+
+
+def test_container_size_and_duration_that_tell_together_are_named(lake, specs):
+    """Two containers and two sizes: four classes."""
+    files = {
+        f"words/w{place}/{n}.{('wav', 'flac')[place % 2]}": f"{place}{n:02d}" + "x" * (n % 3 + 1000 * (place // 2)) for place in range(4) for n in range(20)
+    }
+    task, _ = task_of(lake(files), specs)
+    together = "container, size and duration together: tell 100% of the labels (the majority class 25%); suspect, kept out of the inputs"
+    assert together in task["withheld"]
+
+
 def test_an_input_that_alone_tells_nearly_all_labels_is_barred(lake, specs):
     """One record in a hundred says otherwise: that does not clear the field."""
     leaky = rows(120, context=lambda n, label: f"source {label if n != 4 else 'entailment'} {n % 3}")
