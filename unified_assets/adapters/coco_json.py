@@ -21,7 +21,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     index: MediaIndex | None = None
     folders: dict[str, list[Shown]] = {}
     for path in record_paths(view.files):
-        text = view.text(path).text if path.lower().endswith(".json") else ""
+        text = view.text(path).text
         value = json_value(text) if MARK in text else None
         if isinstance(value, dict) and all(isinstance(value.get(key), list) for key in KEYS):
             index = MediaIndex.of(view.files) if index is None else index

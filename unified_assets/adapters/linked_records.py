@@ -23,8 +23,9 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     for path in record_paths(view.files):
         if is_sidecar(path, stems) or not RELATION_MARK.search(view.text(path).text):
             continue
-        records = None if path.lower().endswith(".xml") else view.records(path)
-        found = entries_of_markup(path, view.text(path).text) if path.lower().endswith(".xml") else entries_of_records(records) if records else []
+        text = view.text(path).text
+        records = None if text.lstrip("\ufeff \r\n\t").startswith("<") else view.records(path)
+        found = entries_of_records(records) if records else entries_of_markup(path, text)
         if any(entry.kinds for entry in found):
             folders[without_splits(parent(path))] += found
     for folder, entries in sorted(folders.items()):

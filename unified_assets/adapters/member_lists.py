@@ -14,6 +14,7 @@ from unified_assets.records.places import is_sidecar, record_paths, sidecar_stem
 from unified_assets.records.roles import read_roles
 
 MIN_LISTS = 3
+OTHER = (".csv", ".tsv", ".tab", ".xml", ".jsonl", ".ndjson", ".txt")  # never one JSON value
 Members = dict[str, list[str]]  # path -> names
 
 
@@ -23,7 +24,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     folders: dict[str, Members] = defaultdict(dict)
     keyed: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(dict)
     for path in record_paths(view.files):
-        value = json_value(view.text(path).text) if path.lower().endswith(".json") and not is_sidecar(path, stems) else None
+        value = None if is_sidecar(path, stems) or path.lower().endswith(OTHER) else json_value(view.text(path).text)
         if value is None:
             continue
         lists = lists_of(value)
@@ -44,7 +45,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
 
 def _is_table(view: LakeView, path: str) -> bool:
     records = view.records(path)
-    return records is not None and (len(records.fields) >= 6 or read_roles(records, view.roles(path)) is not None)
+    return records is not None and len(records.rows) > 1 and (len(records.fields) >= 6 or read_roles(records, view.roles(path)) is not None)
 
 
 def _roots(folders: dict[str, Members]) -> dict[str, dict[str, Members]]:

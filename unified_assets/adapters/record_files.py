@@ -22,8 +22,8 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     stems = sidecar_stems(view)
     groups: dict[tuple[str, str], list[Records]] = defaultdict(list)
     for path in record_paths(view.files):
-        records = None if is_sidecar(path, stems) or path.lower().endswith(".json") else view.records(path)
-        if records is not None and not any(word in SPLIT_WORDS for word in words(stem(path))):
+        records = None if is_sidecar(path, stems) else view.records(path)
+        if records is not None and records.format != "json" and not any(word in SPLIT_WORDS for word in words(stem(path))):
             groups[without_splits(parent(path)), records.format].append(records)
     for (folder, _), found in sorted(groups.items()):
         rows = sorted(len(records.rows) for records in found)

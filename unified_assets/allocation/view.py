@@ -23,6 +23,7 @@ class Lake:
         self.root, self.files, self.overrides = root, files, overrides
         self._texts: dict[str, DecodedText] = {}
         self._kept = 0
+        self._types: dict[str, str] = dict(files.select("path", "media_type").iter_rows())
         self._records: dict[str, Records | None] = {}
 
     def text(self, path: str) -> DecodedText:
@@ -44,7 +45,7 @@ class Lake:
         """The flat records of a file, or None."""
         if path not in self._records:
             decoded = self.text(path)
-            self._records[path] = parse(path, decoded.text, cut=decoded.cut)
+            self._records[path] = parse(path, decoded.text, cut=decoded.cut, media_type=self._types.get(path) or "")
         return self._records[path]
 
     def roles(self, path: str) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
@@ -15,6 +16,9 @@ from unified_assets.records.names import nested, split_of_file
 
 VALUE_LIMIT = 20_000  # characters kept of one value
 ROW_LIMIT = 200_000
+FORMS = {"csv": "csv", "tsv": "csv", "tab": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "xml": "xml"}
+TYPES = {"text/csv": "csv", "text/tab-separated-values": "csv", "application/json": "json", "application/jsonl": "json", "text/xml": "xml"}
+PROSE_EXTENSIONS = frozenset({"txt", "text", "md", "markdown", "html", "htm", "yaml", "yml"})
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"^-?[\d.,]+$")
 
@@ -27,19 +31,32 @@ def text_of(data: bytes, *, whole: bool = True) -> str:
         return data.decode("cp1252", "replace")
 
 
-def parse(path: str, text: str, *, cut: bool = False) -> Records | None:
-    """Flat records of a file by its extension and its look."""
-    extension = path.rpartition(".")[2].lower()
+def form_of(path: str, media_type: str = "") -> str | None:
+    """What a file's records are written as: csv, json or xml by its extension, where that says nothing by what the catalog found; or `lines`."""
+    extension = PurePosixPath(path).suffix.lower().lstrip(".")
+    return FORMS.get(extension) or (TYPES.get(media_type) if extension not in PROSE_EXTENSIONS else "lines" if extension in {"txt", "text"} else None)
+
+
+def parse(path: str, text: str, *, cut: bool = False, media_type: str = "") -> Records | None:
+    """Flat records of a file by its extension or type and its look; of plain text only where a table with a header stands in it."""
+    form = form_of(path, media_type)
     try:
-        if extension in {"csv", "tsv", "tab"}:
+        if form == "csv" or (form == "lines" and _is_tabbed(text)):
             return _delimited(path, text, cut=cut)
-        if extension in {"json", "jsonl", "ndjson"}:
+        if form == "json":
             return _objects(path, text, cut=cut)
-        if extension == "xml":
+        if form == "xml":
             return _build(path, "xml", ((row, None) for row in markup.rows(text)), cut=cut)
     except (ValueError, RecursionError, csv.Error):
         return None
     return None
+
+
+def _is_tabbed(text: str) -> bool:
+    """Whether the first lines of a plain text have the same number of cells, at least three, below a header."""
+    lines = [line for line in text[:20_000].splitlines()[:30] if line.strip()]
+    counts = {line.count("\t") for line in lines[: len(lines) - 1 or None]}
+    return len(lines) >= 4 and len(counts) == 1 and counts.pop() >= 2 and _is_header(lines[0].split("\t"))
 
 
 def json_value(text: str) -> Any:
@@ -111,6 +128,6 @@ def _build(path: str, name: str, rows: Iterable[tuple[dict[str, Any], str | None
         splits.append(nested(of_file, split))
         for key in flat:
             fields[key] = fields.get(key, 0) + 1
-    if len(kept) < 2 or not fields:
+    if not kept or not fields or (len(kept) == 1 and len(fields) < 2):
         return None
     return Records(path=path, rows=tuple(kept), fields=tuple(fields), format=name, splits=tuple(splits), cut=cut)

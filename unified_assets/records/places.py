@@ -10,12 +10,15 @@ import polars as pl
 from unified_assets.core.contracts import LakeView, Records
 from unified_assets.records.columns import Column, columns
 from unified_assets.records.names import declared_split, parent, without_splits
+from unified_assets.records.parsing import FORMS, form_of
 
 MEDIA = ("image", "audio", "video", "document")
 ROLE_OF = {"image": "image", "audio": "audio", "video": "video", "document": "page", "text": "text"}
 PROSE = frozenset({"text/plain", "text/markdown", "text/html", "text/x-markdown"})
+LIKE_PROSE = frozenset({"application/yaml"})  # what a letter with a head may look like
+PROSE_NAMES = frozenset({"", "txt", "text", "md", "markdown"})
 MOST_RUNS = 100_000  # media files below a record file whose names are taken apart
-RECORD_EXTENSIONS = frozenset({"csv", "tsv", "tab", "json", "jsonl", "ndjson", "xml"})
+RECORD_EXTENSIONS = frozenset(FORMS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ def places(files: pl.DataFrame, *modalities: str) -> Iterator[Place]:
 
 def is_prose(path: str, media_type: str) -> bool:
     """Whether a text file is prose rather than records."""
-    return media_type in PROSE and PurePosixPath(path).suffix.lower().lstrip(".") not in RECORD_EXTENSIONS
+    extension = PurePosixPath(path).suffix.lower().lstrip(".")
+    return (media_type in PROSE and extension not in RECORD_EXTENSIONS) or (media_type in LIKE_PROSE and extension in PROSE_NAMES)
 
 
 def by_folder(found: Iterable[Place]) -> dict[str, list[Place]]:
@@ -50,9 +54,9 @@ def by_folder(found: Iterable[Place]) -> dict[str, list[Place]]:
 
 
 def record_paths(files: pl.DataFrame) -> list[str]:
-    """Text files whose extension says that they may hold records."""
-    text = files.filter(pl.col("modality") == "text")["path"].sort().to_list()
-    return [path for path in text if PurePosixPath(path).suffix.lower().lstrip(".") in RECORD_EXTENSIONS]
+    """Text files whose extension or type says that they may hold records."""
+    text = files.filter(pl.col("modality") == "text").select("path", "media_type").sort("path")
+    return [path for path, media_type in text.iter_rows() if form_of(path, media_type or "") is not None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +128,9 @@ def file_field(records: Records, index: MediaIndex) -> tuple[str, tuple[str | No
     base = parent(records.path)
     best: tuple[float, str, tuple[str | None, ...]] | None = None
     for name, column in columns(records).items():
-        if column.share < 0.9 or column.mean_length > 200 or column.distinct < 2:
+        if column.share < 0.9 or column.mean_length > 200 or column.distinct < min(2, len(records.rows)):
             continue
-        for resolve in (_by_path, _by_run):
+        for resolve in (_by_path, _by_run) if len(records.rows) > 1 else (_by_path,):
             head = resolve(column.values[:60], base, index)
             if sum(path is not None for path in head) < 0.6 * len(head):
                 continue

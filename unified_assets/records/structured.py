@@ -23,19 +23,29 @@ def as_text(value: Any) -> str:
 
 
 def rows(value: Any) -> Iterator[Row]:
-    """Rows of a list of objects, a list of lists, a dict of such lists, or a dict of objects alike."""
+    """Rows of a list of objects, a list of lists, a dict of such lists, a dict of objects alike, or one flat object.
+
+    A single row may be the test part of a table whose other parts lie elsewhere.
+    """
     if isinstance(value, list):
-        yield from _of_list(value, None)
+        yield from _of_list(value, None, least=1)
     elif isinstance(value, dict):
-        yield from _of_dict(value)
+        found = list(_of_dict(value))
+        yield from found or ([(value, None)] if _is_flat(value) else [])
+
+
+def _is_flat(value: dict[str, Any]) -> bool:
+    """Whether an object looks like one record: several fields, most of them plain values."""
+    plain = sum(isinstance(item, str | int | float | bool) for item in value.values())
+    return len(value) >= 2 and 2 * plain > len(value)
 
 
 def _of_dict(value: dict[str, Any]) -> Iterator[Row]:
-    lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item)}
+    lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item, least=1 if split_of_value(key) else 2)}
     if lists:
         sides = len(lists) == 1 or all(split_of_value(key) for key in lists)
         for key, item in lists.items():
-            for row, _ in _of_list(item, None):
+            for row, _ in _of_list(item, None, least=1):
                 yield (row, split_of_value(key)) if sides else ({"list": key, **row}, None)
     elif _is_table(list(value.values())):
         for key, item in value.items():
@@ -43,9 +53,9 @@ def _of_dict(value: dict[str, Any]) -> Iterator[Row]:
                 yield {"key": key, **item}, None
 
 
-def _is_table(items: list[Any]) -> bool:
-    """Whether these are at least two objects that share fields, or lists of the same short length."""
-    if len(items) < 2:
+def _is_table(items: list[Any], *, least: int = 2) -> bool:
+    """Whether these are at least so many objects that share fields, or lists of the same short length."""
+    if len(items) < least:
         return False
     head = items[:50]
     if all(isinstance(item, dict) for item in head):
@@ -56,8 +66,8 @@ def _is_table(items: list[Any]) -> bool:
     return False
 
 
-def _of_list(items: list[Any], split: str | None) -> Iterator[Row]:
-    if not _is_table(items):
+def _of_list(items: list[Any], split: str | None, *, least: int = 2) -> Iterator[Row]:
+    if not _is_table(items, least=least):
         return
     for item in items:
         if isinstance(item, dict):

@@ -274,6 +274,43 @@ def test_a_side_in_the_names_of_media_files_is_declared(form, lake, specs):
     assert all("test" in row[0]["path"] for row in examples["inputs"].to_list())
 
 
+ONE = {"sentence": "a lone test sentence", "label": "a", "id": 99}
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "test"),
+    [
+        ("S/a.jsonl", "S/a.jsonl", json.dumps(ONE)),
+        ("S/a.json", "S/a.json", json.dumps([ONE])),
+        ("S/a.json", "S/a.json", json.dumps(ONE)),
+        ("S/a.json", "S/a.json", json.dumps({"test": [ONE]})),
+        ("S/a.csv", "S/b.csv", "sentence,label,id\na lone test sentence,a,99\n"),
+        ("S/a.tsv", "S/a.tsv", "sentence\tlabel\tid\na lone test sentence\ta\t99\n"),
+    ],
+)
+def test_a_test_file_of_one_record_is_the_test_side(train, name, test, lake, specs):
+    rows = [{"sentence": f"train said {n} times", "label": "ab"[n % 2], "id": n} for n in range(40)]
+    mark = "," if train.endswith("csv") else "\t"
+    made = mark.join(rows[0]) + "\n" + "\n".join(mark.join(map(str, row.values())) for row in rows)
+    text = {"jsonl": "\n".join(map(json.dumps, rows)), "json": json.dumps(rows)}.get(train.rpartition(".")[2], made)
+    (task,) = allocate(lake({f"train/{train}": text, f"test/{name}": test}), specs=specs).tasks
+    assert (task["train"] + task["valid"], task["test"]) == (40, 1)
+
+
+def test_a_manifest_of_one_record_names_the_only_test_file(lake, specs):
+    files = {f"train/S/{n}.png": f"train{n}" for n in range(20)} | {"test/S/0.png": "test0"}
+    files["train/S/metadata.csv"] = "file_name,label\n" + "".join(f"{n}.png,{'ab'[n % 2]}\n" for n in range(20))
+    files["test/S/metadata.csv"] = "file_name,label\n0.png,a\n"
+    (task,) = allocate(lake(files), specs=specs).tasks
+    assert (task["train"] + task["valid"], task["test"]) == (20, 1)
+
+
+def test_a_part_of_one_record_beside_others_in_a_file_of_parts_is_kept(lake, specs):
+    parts = {"train": [[f"somebody asks for number {n}", "ab"[n % 2]] for n in range(30)], "test": [["who asks for this one", "a"]]}
+    (task,) = allocate(lake({"S/all.json": json.dumps(parts)}), specs=specs).tasks
+    assert (task["train"] + task["valid"], task["test"]) == (30, 1)
+
+
 def test_one_word_in_all_names_or_in_few_of_them_declares_nothing(lake, specs):
     files = {f"S/{kind}/test_{n:03d}.png": f"{kind}{n}" for kind in ("cat", "dog") for n in range(10)}
     files |= {f"T/{kind}/{'test' if n == 3 else 'shot'}{n}.png": f"t{kind}{n}" for kind in ("cat", "dog") for n in range(10)}

@@ -5,6 +5,7 @@ import json
 from unified_assets.records.lines import parse_lines
 from unified_assets.records.names import declared_split, fields_of_name, split_of_file, without_splits, words
 from unified_assets.records.parsing import parse, text_of
+from unified_assets.records.places import is_prose
 from unified_assets.records.tables import splitless
 
 
@@ -93,3 +94,19 @@ def test_names_tell_words_fields_and_sides():
     assert without_splits("a/train/b") == "a/b"
     assert splitless("x/folio-train.jsonl") == "folio.jsonl"
     assert splitless("x/train.jsonl") == "table.jsonl"
+
+
+def test_records_are_read_by_what_they_are_where_the_name_does_not_say():
+    rows = "text,label\na b c,x\nd e f,y\n"
+    assert parse("table", rows, media_type="text/csv").format == "csv"
+    assert parse("table.2024", '[{"a": 1, "b": 2}, {"a": 3, "b": 4}]', media_type="application/json").format == "json"
+    assert parse("notes", rows, media_type="text/plain") is None
+    tabbed = "index\ttext\tlabel\n" + "".join(f"{n}\ta sentence {n}\tx\n" for n in range(5))
+    assert [row["text"] for row in parse("snli_train.txt", tabbed).rows] == [f"a sentence {n}" for n in range(5)]
+    assert parse("story.txt", "Once\tupon\ta time\nthere was\na\ttab\n") is None
+
+
+def test_letters_with_a_head_are_prose_and_settings_are_not():
+    assert is_prose("mail/1.txt", "application/yaml")
+    assert not is_prose("config.yaml", "application/yaml")
+    assert not is_prose("a.csv", "text/plain")
