@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
-from unified_assets.records.names import class_name, is_structural, parent
+from unified_assets.records.names import class_name, is_structural, parent, side_of_folder
 from unified_assets.records.places import ROLE_OF, Place, by_folder, places
 from unified_assets.records.prose import body_of
 
@@ -22,7 +22,8 @@ def propose(view: LakeView) -> Iterator[Proposal]:
         folders = _with_items(by_folder(places(view.files, modality)))
         siblings: dict[str, dict[str, list[Place]]] = defaultdict(dict)
         for folder, found in folders.items():
-            if folder and not is_structural(folder.rpartition("/")[2]):
+            name = folder.rpartition("/")[2]
+            if folder and (side_of_folder(name) is not None or not is_structural(name)):  # a side that `places` left in is a class
                 siblings[parent(folder)][folder] = found
         for root, classes in sorted(siblings.items()):
             proposal = _proposal(view, root, classes, modality)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from unified_assets.records.names import SPLIT_WORDS
+from unified_assets.records.names import side_of_folder
 
 
 def folders_with_train(paths: Iterable[str]) -> frozenset[str]:
@@ -18,7 +18,7 @@ def stands_apart(path: str, with_train: Collection[str]) -> bool:
 def _levels(path: str) -> Iterable[tuple[str, str]]:
     """(folder around it, side) of each split level of a path."""
     parts = path.split("/")
-    return [("/".join(parts[:place]), SPLIT_WORDS[name.lower()]) for place, name in enumerate(parts[:-1]) if name.lower() in SPLIT_WORDS]
+    return [("/".join(parts[:place]), side) for place, name in enumerate(parts[:-1]) if (side := side_of_folder(name))]
 
 
 def resolve(declared: Sequence[str | None]) -> list[str | None]:

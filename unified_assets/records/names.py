@@ -1,6 +1,7 @@
 """Names of files, folders and fields in; words, fields and declared splits out."""
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 SPLIT_WORDS = {
@@ -99,6 +100,9 @@ STRUCTURAL_WORDS = frozenset(
         "sample",
     ]
 )
+_KINDS = r"images?|imgs?|pictures?|audios?|wavs?|sounds?|videos?|clips?|frames?|labels?|annotations?|masks?|texts?|data|split|files?"
+_SIDES = "|".join(sorted(SPLIT_WORDS, key=len, reverse=True))
+_SIDED = re.compile(rf"(?:(?:{_KINDS})[-_ ])?({_SIDES})(?:[-_ ](?:{_KINDS})|[-_ ]?(?:20)?\d\d)?")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
 _PART = re.compile(r"\d+|[^\W\d_]+")
 
@@ -120,12 +124,19 @@ def stem(path: str) -> str:
     return PurePosixPath(path).stem
 
 
+@lru_cache(maxsize=65_536)
+def side_of_folder(name: str) -> str | None:
+    """The side that a folder's name declares: `train`, `val2017`, `test_images`, `labels-train`; None for other names."""
+    match = _SIDED.fullmatch(name.lower())
+    return SPLIT_WORDS[match[1]] if match else None
+
+
 def declared_split(path: str) -> str | None:
     """The sides that a file's folders declare, outermost first: `train/a/val/1.png` → `train/valid`; None where none does.
 
     Which of them counts is decided when all examples of a task are known: the outermost level at which they differ.
     """
-    return nested(*(SPLIT_WORDS.get(name.lower()) for name in path.split("/")[:-1]))
+    return nested(*map(side_of_folder, path.split("/")[:-1]))
 
 
 def split_of_file(path: str) -> str | None:
@@ -146,13 +157,13 @@ def split_of_value(value: str) -> str | None:
 
 def without_splits(folder: str) -> str:
     """A folder without its split levels: `a/train/b` → `a/b`."""
-    return "/".join(part for part in folder.split("/") if part.lower() not in SPLIT_WORDS)
+    return "/".join(part for part in folder.split("/") if side_of_folder(part) is None)
 
 
 def is_structural(name: str) -> bool:
     """Whether a folder's name tells what kind of file lies there rather than a class."""
     found = words(name)
-    return not found or found[0] in STRUCTURAL_WORDS or name.lower() in SPLIT_WORDS
+    return not found or found[0] in STRUCTURAL_WORDS or side_of_folder(name) is not None
 
 
 def class_name(folder: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from unified_assets.core.contracts import LakeView, Records
 from unified_assets.records.columns import Column, columns
-from unified_assets.records.names import declared_split, parent, without_splits
+from unified_assets.records.names import declared_split, parent, side_of_folder, without_splits
 from unified_assets.records.parsing import FORMS, form_of
 
 MEDIA = ("image", "audio", "video", "document")
@@ -33,10 +33,29 @@ class Place:
 
 def places(files: pl.DataFrame, *modalities: str) -> Iterator[Place]:
     """Files of these modalities in path order; of text, only prose."""
-    for path, modality, media_type in files.select("path", "modality", "media_type").sort("path").iter_rows():
-        if modality not in modalities or (modality == "text" and not is_prose(path, media_type)):
-            continue
-        yield Place(path=path, modality=modality, folder=without_splits(parent(path)), split=declared_split(path))
+    rows = files.filter(pl.col("modality").is_in(modalities)).select("path", "modality", "media_type").sort("path").rows()
+    found = [(path, modality) for path, modality, media_type in rows if modality != "text" or is_prose(path, media_type)]
+    vehicles = _trains_among_classes(parent(path) for path, _ in found)
+    for path, modality in found:
+        folder = parent(path)
+        if folder in vehicles:
+            above = parent(folder)
+            yield Place(path=path, modality=modality, folder=f"{without_splits(above)}/{folder.rpartition('/')[2]}".lstrip("/"), split=declared_split(folder))
+        else:
+            yield Place(path=path, modality=modality, folder=without_splits(folder), split=declared_split(path))
+
+
+def _trains_among_classes(folders: Iterable[str]) -> frozenset[str]:
+    """Folders called `train` beside two other folders of files and no test folder: cars, planes and trains."""
+    known = set(folders)
+    inside: dict[str, list[str]] = defaultdict(list)
+    for folder in known:
+        inside[parent(folder)].append(folder.rpartition("/")[2])
+    return frozenset(
+        f"{above}/train".lstrip("/")
+        for above, names in inside.items()
+        if "train" in names and sum(side_of_folder(name) is None for name in names) >= 2 and {side_of_folder(name) for name in names} <= {None, "train"}
+    )
 
 
 def is_prose(path: str, media_type: str) -> bool:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from unified_assets.core.contracts import Records
-from unified_assets.records.names import SPLIT_WORDS, declared_split, parent, without_splits
+from unified_assets.records.names import SPLIT_WORDS, declared_split, parent, side_of_folder, without_splits
 
 ALIKE = 0.6  # of the fields of two tables are shared by parts of one
 _SYNONYMS = (("unknown", "uncertain", "undetermined"),)
@@ -96,5 +96,5 @@ def _side(records: Records) -> str | None:
 def _source(path: str) -> str:
     """What lies around the outermost split level, and the first folder below it: `lake/train/a/b/c.csv` → `lake/a`."""
     parts = path.split("/")
-    level = next((place for place, name in enumerate(parts[:-1]) if name.lower() in SPLIT_WORDS), 0)
+    level = next((place for place, name in enumerate(parts[:-1]) if side_of_folder(name)), 0)
     return "/".join((*parts[:level], parts[level + 1]))

@@ -224,3 +224,12 @@ def test_links_in_markup_between_files_are_classes_by_the_name_of_the_kind(tmp_p
     found = {tuple(value.text for value in example.inputs): example.target for example in proposal.examples}
     assert found["word 0", "the meaning of 0"] == "bird"
     assert found["word 1", "the meaning of 1"] == "tree"
+
+
+def test_a_train_among_other_vehicles_is_a_class_and_one_beside_a_test_folder_is_a_side(tmp_path):
+    files = {f"v/{name}/{n}.png": f"{name}{n}" for name in ("car", "plane", "train") for n in range(6)}
+    (proposal,) = propose("class_folders", write(tmp_path / "one", files))
+    assert ({example.target for example in proposal.examples}, {example.split for example in proposal.examples}) == ({"car", "plane", "train"}, {None})
+    sided = {f"v/{side}/{name}/{n}.png": f"{side}{name}{n}" for side in ("train", "test") for name in ("car", "plane") for n in range(6)}
+    (proposal,) = propose("class_folders", write(tmp_path / "two", sided))
+    assert ({example.target for example in proposal.examples}, {example.split for example in proposal.examples}) == ({"car", "plane"}, {"train", "test"})

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from unified_assets.records.lines import parse_lines
-from unified_assets.records.names import declared_split, fields_of_name, split_of_file, without_splits, words
+from unified_assets.records.names import declared_split, fields_of_name, side_of_folder, split_of_file, without_splits, words
 from unified_assets.records.parsing import parse, text_of
 from unified_assets.records.places import is_prose
 from unified_assets.records.tables import splitless
@@ -110,3 +112,25 @@ def test_letters_with_a_head_are_prose_and_settings_are_not():
     assert is_prose("mail/1.txt", "application/yaml")
     assert not is_prose("config.yaml", "application/yaml")
     assert not is_prose("a.csv", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("train", "train"),
+        ("Validation", "valid"),
+        ("val2017", "valid"),
+        ("test_images", "test"),
+        ("images-train", "train"),
+        ("train19", "train"),
+        ("labels_test", "test"),
+        ("训练集", "train"),
+        ("trainer", None),
+        ("w8-training-data", None),
+        ("testimonials", None),
+        ("contest", None),
+        ("data", None),
+    ],
+)
+def test_folders_that_name_a_side_are_told_from_those_that_only_sound_like_it(name, side):
+    assert side_of_folder(name) == side
