@@ -171,9 +171,32 @@ def prose() -> Files:
     }
 
 
+def bills() -> Files:
+    codes = ("IH", "RH", "enr", "IS")
+    return {f"{side}/S/b/HR{len(side)}{n}_{codes[n % 4]}.xml": f"<bill><p>Be it enacted {side} {n}</p></bill>" for side, count in SIDES for n in range(count)}
+
+
+def cases_of_a_standard() -> Files:
+    return {
+        f"{side}/S/part {n % 3}/{('suite 6-1', 'a 7')[n % 2]}-t0{n}-{('pass', 'fail')[n // 2 % 2]}-{'abc'[n % 3]}.png": f"{side}{n}"
+        for side, count in SIDES
+        for n in range(count)
+    }
+
+
+def linked() -> Files:
+    kinds = "b,bird,flies,\nt,tree,stands,\n"
+    return {
+        f"{side}/S/taxa.csv": f"id,name,definition,parent_id\n{kinds}"
+        + "".join(f"{side}{n},{side} thing {n},found in {side} {n},{'bt'[n % 2]}\n" for n in range(count))
+        for side, count in SIDES
+    }
+
+
 FORMS = (
     same_name, other_name, other_folder, few_rows_first, inner_names_say_otherwise, line_grammar, keys, markup, folders, folders_with_own_sides,
     names, manifest, huggingface, voc, coco, sidecars, yolo, front_matter, pairs, lists, record_files, prose,
+    bills, cases_of_a_standard, linked,
 )  # fmt: skip
 
 
