@@ -27,7 +27,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     tables = []
     for path in record_paths(view.files):
         records = view.records(path)
-        found = None if records is None else file_field(records, index)
+        found = None if records is None else file_field(records, index, view.roles(path))
         if records is not None and found is not None:
             tables.append(records)
             naming[path] = found

@@ -19,7 +19,7 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     tables = []
     for path in record_paths(view.files):
         records = None if is_sidecar(path, stems) else view.records(path)
-        if records is not None and file_field(records, index) is None:
+        if records is not None and file_field(records, index, view.roles(path)) is None:
             tables.append(records)
     for parts in joined(tables):
         given = {field: role for part in parts for field, role in view.roles(part.path).items()}

@@ -7,8 +7,10 @@ from typing import Any
 
 from unified_assets.allocation.routing import takes, view_of
 from unified_assets.core.contracts import ModelSpec
+from unified_assets.records.places import is_prose
 
 SPLITS = ("train", "valid", "test")
+_A = {"image": "an image", "audio": "a sound", "text": "a text", "video": "a video", "document": "a document", "other": "of no modality"}
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Ledger:
     specs: Mapping[str, ModelSpec]
     uses: Mapping[str, Uses]
     adapters: Mapping[str, str]  # task -> adapter
-    left: Mapping[str, Mapping[str, str]]  # path -> task -> why it is not used
+    left: Mapping[str, Mapping[str, tuple[str, int]]]  # path -> task -> why it, or so many of its records, are not used
     capable: Mapping[str, tuple[str, ...]]  # task -> models that can learn it
 
     def rows(self, catalog: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -52,34 +54,49 @@ class Ledger:
         if row["refusal"] is not None:
             return _none(row["refusal"])
         path, uses = row["path"], self.uses[spec.name]
-        left = {task: reason for task, reason in self.left.get(path, {}).items() if spec.name in self.capable.get(task, ())}
+        left = {task: found for task, found in self.left.get(path, {}).items() if spec.name in self.capable.get(task, ())}
         if path in uses.counts:
             return self._labelled(path, uses, left)
         if path in uses.paired:
-            return {"use": "pair", "tasks": [], "via": uses.paired[path], "reason": "occurs together with a file of another modality; no label"}
+            reason = "has no label, but a file of another modality shows the same thing: learned from side by side"
+            return {"use": "pair", "tasks": [], "via": uses.paired[path], "reason": reason}
         if path in uses.sources:
             named = ", ".join(sorted(uses.sources[path])[:4])
             return {"use": "label_source", "tasks": [], "via": "direct", "reason": f"holds the labels of {named}"}
         if left:
-            return _none("; ".join(f"{why} ({task})" for task, why in sorted(left.items())[:3]))
-        return _unused(spec, row["modality"])
+            return _none("; ".join(f"{_times(*found)} ({task})" for task, found in sorted(left.items())[:3]))
+        return self._unused(spec, row)
+
+    def _unused(self, spec: ModelSpec, row: Mapping[str, Any]) -> dict[str, Any]:
+        path, modality = row["path"], row["modality"]
+        via = takes(spec, modality)
+        if via is None:
+            return _none(f"{_A.get(modality, modality)}; {spec.name} learns from {' and '.join(spec.modalities)} only")
+        if modality != "text":
+            return {"use": "unlabelled", "tasks": [], "via": via, "reason": "nothing says what it shows: no class folder, file name, manifest or sidecar"}
+        others = sorted(name for name, uses in self.uses.items() if path in uses.counts or path in uses.sources)
+        if others:
+            return _none(f"what it tells is learned by {', '.join(others)}; {spec.name} learns {' and '.join(sorted(spec.subjects))}")
+        written = "prose without a label" if is_prose(path, row["media_type"] or "") else "no field of its records, if it holds any, was recognised as a label"
+        return _none(f"{written}; see `unified-assets explain` and `columns` of unified.yaml")
 
     def _labelled(self, path: str, uses: Uses, left: Mapping[str, str]) -> dict[str, Any]:
         counts = uses.counts[path]
         tasks = [{"task": task, "adapter": self.adapters[task], **sides} for task, sides in sorted(counts.items())]
-        total = sum(sum(sides.values()) for sides in counts.values())
-        more = f"; not for {'; '.join(f'{task}: {why}' for task, why in sorted(left.items())[:2])}" if left else ""
-        reason = f"{total} example{'s' if total != 1 else ''} of {', '.join(sorted(counts)[:4])}{more}"
+        more = f"; not for {'; '.join(f'{task}: {_times(*found)}' for task, found in sorted(left.items())[:2])}" if left else ""
+        reason = ", ".join(f"{_sides(sides)} of {task}" for task, sides in sorted(counts.items())[:4]) + more
         return {"use": "labelled", "tasks": tasks, "via": uses.views[path], "reason": reason}
 
 
-def _unused(spec: ModelSpec, modality: str) -> dict[str, Any]:
-    via = takes(spec, modality)
-    if via is None:
-        return _none(f"{spec.name} takes {', '.join(spec.modalities)}, not {modality}")
-    if modality == "text":
-        return _none(f"no record or class of a subject of {spec.name} ({', '.join(sorted(spec.subjects))}) was found in it")
-    return {"use": "unlabelled", "tasks": [], "via": via, "reason": "no folder, file name, manifest or sidecar says what it shows"}
+def _sides(counts: Mapping[str, int]) -> str:
+    """`1 test example`, `12 train and 3 valid examples`."""
+    met = [(side, count) for side, count in counts.items() if count]
+    said = " and ".join(f"{count} {side}" for side, count in met)
+    return f"{said} example{'' if sum(count for _, count in met) == 1 else 's'}"
+
+
+def _times(reason: str, count: int) -> str:
+    return reason if count == 1 else f"{count} of its examples are left out, the first since: {reason}"
 
 
 def _none(reason: str) -> dict[str, Any]:

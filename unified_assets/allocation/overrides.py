@@ -21,7 +21,7 @@ SCHEMA_FILE = Path(__file__).with_name("unified.schema.json")
 Subject = Literal["image", "audio", "video", "document", "image_text", "causal", "math", "logic", "concept"]
 Side = Literal["train", "valid", "test"]
 Role = Literal[
-    "label", "split", "group", "ignore", "option", "text", "premise", "hypothesis", "context", "question", "term", "definition", "expression", "formula"
+    "label", "split", "group", "file", "ignore", "option", "text", "premise", "hypothesis", "context", "question", "term", "definition", "expression", "formula"
 ]
 
 
@@ -46,7 +46,7 @@ class Overrides(BaseModel):
     reject: tuple[str, ...] = Field(default=(), description="Globs of files that no model gets.")
     checks: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Check → `threshold` in its unit, or `enabled: false`; checked by quality.")
     columns: dict[str, dict[str, Role]] = Field(
-        default_factory=dict, description="Glob of record files → field → role: label, split, group, ignore, or an input role."
+        default_factory=dict, description="Glob of record files → field → role: label, split, group, file (names a media file), ignore, or an input role."
     )
     split: dict[str, Side] = Field(default_factory=dict, description="Glob of files → their side, whatever folders and names declare; the first match counts.")
     group: dict[str, str] = Field(

@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 import xxhash
 
-from unified_assets.allocation.overrides import Overrides
+from unified_assets.allocation.overrides import Overrides, TaskOverride
 from unified_assets.allocation.view import Lake
 from unified_assets.core.contracts import Adapter, Input, Proposal, ProposedExample
 from unified_assets.records.names import nested
@@ -34,6 +34,14 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 ID_LIMIT = 96
 
 
+Earlier = Callable[[Mapping[str, Proposal]], Mapping[str, str]]
+
+
+def _none_earlier(_found: Mapping[str, Proposal]) -> Mapping[str, str]:
+    """Nothing was allocated before."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Found:
     """A proposal under its id, and why others gave way to it."""
@@ -42,8 +50,10 @@ class Found:
     proposal: Proposal
 
 
-def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, log: Callable[[str], None]) -> tuple[list[Found], list[str]]:
-    """(label spaces in order of their id, notes on what was not used and why)."""
+def collect(
+    view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, log: Callable[[str], None], earlier: Earlier = _none_earlier
+) -> tuple[list[Found], list[str]]:
+    """(label spaces in order of their id, notes on what was not used and why). `earlier`: those found, by id → new id → the id of before."""
     proposals: list[Proposal] = []
     notes: list[str] = []
     for name, adapter in adapters.items():
@@ -57,7 +67,7 @@ def collect(view: Lake, adapters: Mapping[str, Adapter], overrides: Overrides, l
     kept = [_as_told(proposal, overrides) for proposal in kept]
     documents = frozenset(view.files.filter((pl.col("modality") == "document") & ~pl.col("issue_names").fill_null("").str.contains(NO_TEXT))["path"])
     kept += [twin for proposal in kept if (twin := _text_twin(proposal, documents)) is not None]
-    return _named(kept, overrides, notes), notes
+    return _named(kept, overrides, notes, earlier), notes
 
 
 def _with_named_sides(proposal: Proposal, sided: Mapping[str, str]) -> Proposal:
@@ -95,12 +105,21 @@ def task_id(root: str, form: str) -> str:
     return slug
 
 
-def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]) -> list[Found]:
+def _named(proposals: Sequence[Proposal], overrides: Overrides, notes: list[str], earlier: Earlier) -> list[Found]:
     found: dict[str, Found] = {}
-    proposals = list(proposals)
+    given = {task_id(proposal.root, proposal.form): proposal for proposal in proposals}
+    aliases = {name: change.name for name, change in overrides.tasks.items() if change.name is not None}
+    before = earlier({aliases.get(name, name): proposal for name, proposal in given.items()})
+    told: dict[str, TaskOverride] = {}
     for proposal in sorted(proposals, key=lambda item: (item.root, item.form, item.adapter)):
-        name = task_id(proposal.root, proposal.form)
-        change = overrides.tasks.get(name)
+        own = task_id(proposal.root, proposal.form)
+        name = before.get(own, own)
+        known = next((key for key in (own, name) if key in overrides.tasks), None)
+        change = None if known is None else overrides.tasks[known]
+        if known is not None and change is not None:
+            told[known] = change
+        if name != own:
+            notes.append(f"{own} goes on as {name}: most of what that task was learned from lies there now")
         if change is not None and change.ignore:
             notes.append(f"{name}: ignored by unified.yaml")
             continue
@@ -108,15 +127,12 @@ def _named(proposals: Iterable[Proposal], overrides: Overrides, notes: list[str]
             mapped = {**proposal.class_map, **change.class_map}
             proposal = replace(proposal, subject=change.subject or proposal.subject, class_map=mapped)  # noqa: PLW2901  the override's version of it
             name = change.name or name
+            targets = {example.target for example in proposal.examples}
+            notes += [f"{name}: unified.yaml maps the class {wanted}, which was not found" for wanted in change.class_map if wanted not in targets]
         if name in found:
             name = f"{name[:ID_LIMIT]}_{xxhash.xxh32(f'{proposal.root}/{proposal.form}/{proposal.adapter}'.encode('utf-8', 'surrogatepass')).hexdigest()}"
         found[name] = Found(name, proposal)
-    known = {task_id(proposal.root, proposal.form) for proposal in proposals}
-    notes += [f"unified.yaml names the task {name}, which was not found" for name in overrides.tasks if name not in known]
-    for item in found.values():
-        targets = {example.target for example in item.proposal.examples}
-        told = overrides.tasks.get(task_id(item.proposal.root, item.proposal.form))
-        notes += [f"{item.task}: unified.yaml maps the class {name}, which was not found" for name in (told.class_map if told else ()) if name not in targets]
+    notes += [f"unified.yaml names the task {name}, which was not found" for name in overrides.tasks if name not in told]
     return [found[name] for name in sorted(found)]
 
 

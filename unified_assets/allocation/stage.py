@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from unified_assets.allocation.continuing import continued
 from unified_assets.allocation.declared import folders_with_train, resolve, stands_apart
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
 from unified_assets.allocation.ledger import Ledger, Uses
@@ -50,7 +51,7 @@ class Work:
     by_path: dict[str, dict[str, Any]]
     found: list[Found]
     notes: list[str]
-    left: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    left: dict[str, dict[str, tuple[str, int]]] = field(default_factory=lambda: defaultdict(dict))
 
 
 def _silent(_line: str) -> None:
@@ -95,7 +96,8 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     files = usable_files(store.table("catalog"), store.table("quality_report"))
     usable = files.filter(pl.col("refusal").is_null() & ~pl.col("path").map_elements(lambda path: is_config(path, settings), return_dtype=pl.Boolean))
     view = Lake(settings.raw, usable, overrides)
-    found, notes = collect(view, adapters, overrides, log)
+    tasks, examples = store.table("tasks"), store.table("examples")
+    found, notes = collect(view, adapters, overrides, log, lambda spaces: continued(spaces, usable, tasks, examples))
     sources = {path for item in found for path in item.proposal.label_sources}
     found += pairs_of(view, sources)
     by_path = {
@@ -134,7 +136,7 @@ def _too_little(rows: list[Row], kind: str) -> str | None:
     if kind == "pair":
         return None
     if len(rows) < MIN_EXAMPLES:
-        return f"{len(rows)} examples are too few to learn and measure a task"
+        return f"{len(rows)} examples are too few to learn and measure a task, {MIN_EXAMPLES} are needed"
     if kind == "classification" and len({row.target for row in rows}) < 2:
         return "all examples have the same label"
     return None
@@ -151,7 +153,8 @@ def _place_pairs(rows: list[Row], sides: Sides) -> None:
 
 def _note_left(work: Work, left: list[Left]) -> None:
     for item in left:
-        work.left[item.path].setdefault(item.task, item.reason)
+        reason, count = work.left[item.path].get(item.task, (item.reason, 0))
+        work.left[item.path][item.task] = (reason, count + 1)
 
 
 def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec], before: Mapping[str, tuple[str, ...]]) -> dict[str, pl.DataFrame]:
@@ -179,7 +182,7 @@ def _frames(work: Work, sides: Sides, specs: Mapping[str, ModelSpec], before: Ma
     capable = {**learned_by, **{task: tuple(specs) for task, proposal in proposals.items() if proposal.kind == "pair"}}
     learned_by = {task: tuple(name for name in names if (task, name) in given) for task, names in learned_by.items()}
     ledger = Ledger(specs=specs, uses=uses, adapters=adapters, left=work.left, capable=capable)
-    allocation = ledger.rows(work.files.select("path", "modality", "refusal").to_dicts())
+    allocation = ledger.rows(work.files.select("path", "modality", "media_type", "refusal").to_dicts())
     schema = {name: list(getattr(tables, constant).items()) for name, constant in (("examples", "EXAMPLES"), ("allocation", "ALLOCATION"), ("tasks", "TASKS"))}
     memory = [{"group": key, "split": side, "declared": declared} for key, (side, declared) in sorted(sides.memory.items())]
     return {

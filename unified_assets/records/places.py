@@ -142,9 +142,17 @@ def _runs(name: str) -> set[str]:
     return {name[start:end] for start in starts for end in ends if start < end} if len(starts) <= 8 else {name}
 
 
-def file_field(records: Records, index: MediaIndex) -> tuple[str, tuple[str | None, ...]] | None:
-    """The field whose values name media files, and the file of each row; None where no field names at least 60 % of its files."""
+def file_field(records: Records, index: MediaIndex, given: Mapping[str, str] | None = None) -> tuple[str, tuple[str | None, ...]] | None:
+    """The field whose values name media files, and the file of each row; None where no field names at least 60 % of its files.
+
+    `given`: field → role, as a person says; the field of role `file` is taken as it is.
+    """
     base = parent(records.path)
+    told = next((name for name, role in (given or {}).items() if role == "file" and name in records.fields), None)
+    if told is not None:
+        values = [row.get(told, "") for row in records.rows]
+        files = tuple(one or other for one, other in zip(_by_path(values, base, index), _by_run(values, base, index), strict=True))
+        return (told, files) if any(files) else None
     best: tuple[float, str, tuple[str | None, ...]] | None = None
     for name, column in columns(records).items():
         if column.share < 0.9 or column.mean_length > 200 or column.distinct < min(2, len(records.rows)):

@@ -49,7 +49,7 @@ def read_roles(records: Records, overrides: Mapping[str, str] | None = None, *, 
     given = dict(overrides or {})
     if len(records.rows) < 2:
         return None
-    free = {name: column for name, column in table.items() if name not in files and given.get(name) != "ignore" and column.filled}
+    free = {name: column for name, column in table.items() if name not in files and given.get(name) not in {"ignore", "file"} and column.filled}
     direction = _direction(free)
     options = options_of({name: column for name, column in free.items() if given.get(name) in {None, "option"}})
     taken = {direction, *(options.fields if options else ())} - {None}

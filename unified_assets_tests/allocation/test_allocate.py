@@ -225,7 +225,7 @@ def test_a_task_that_is_too_small_is_left_out_and_says_so(lake, specs):
     assert summary.tasks == ()
     assert reasons(found["allocation"], "pets/cat/0.png", "vision_service") == (
         "none",
-        "10 examples are too few to learn and measure a task (pets__class_folders)",
+        "10 examples are too few to learn and measure a task, 16 are needed (pets__class_folders)",
     )
 
 
@@ -251,15 +251,47 @@ def test_a_misspelt_key_of_the_configuration_is_refused(lake, specs):
         run(lake(folders() | {"unified.yaml": "ignroe: ['*.bak']\n"}), specs)
 
 
-def test_explain_says_what_was_inferred_and_why(lake, specs):
+def test_explain_tells_of_a_file_what_it_is_who_learns_from_it_and_what_is_kept_back(lake, specs):
     settings = lake(folders() | {"asks.csv": intents()})
     run(settings, specs)
-    text = explain(settings, "asks.csv")
-    assert "task asks_csv_intent: concept, classification, 20 examples" in text
-    assert "read as: 20 csv records: text → text, label intent (2 values)" in text
-    assert "task pets__class_folders" in explain(settings, str(settings.raw / "pets"))
-    with pytest.raises(UnknownPath):
+    lines = explain(settings, "asks.csv").splitlines()
+    assert lines[0] == f"asks.csv: text, text/csv, {(settings.raw / 'asks.csv').stat().st_size:,} bytes; quality found nothing against it"
+    assert lines[1] == "  concept_models learns from labels: 14 train and 3 valid and 3 test examples of asks_csv_intent"
+    assert "Task asks_csv_intent (concept), learned by concept_models: tell the class" in lines
+    assert "  20 examples: 14 to train, 3 to validate, 3 to test" in lines
+    assert "  Given to the model: text" in lines
+    assert "  Read as: 20 csv records: text → text, label intent (2 values)" in lines
+    assert lines[-1].startswith("For example (")
+
+
+def test_explain_tells_of_a_folder_what_lies_in_it_and_why_files_are_left(lake, specs):
+    settings = lake(folders() | {"pets/notes.txt": "Only words about pets.", "pets/cat/broken.png": "?"}, rejected=("pets/cat/broken.png",))
+    run(settings, specs)
+    lines = explain(settings, str(settings.raw / "pets")).splitlines()
+    assert lines[0] == "pets: 42 files (41 image, 1 text)"
+    assert "  1 that nobody uses: rejected by quality: truncated" in lines
+    assert "  vision_service: 40 files: learns from labels; 2 files: learns nothing from it" in lines
+    assert "    1 x a text; vision_service learns from image and document only" in lines
+    assert "Task pets__class_folders (image), learned by multimodal_service, vision_service: tell the class" in lines
+    with pytest.raises(UnknownPath, match="the catalog has no such file or folder"):
         explain(settings, "nowhere")
+
+
+def test_every_reason_of_the_ledger_says_what_and_why(lake, specs):
+    files = folders(20) | {"asks.csv": intents(), "prose.txt": "Only words.", "table.csv": "x,y\n1,2\n3,4\n"}
+    files |= {"few/a/0.png": "few a", "few/b/1.png": "few b", "pets/dog/copy.png": "cat0", "odd.wav": "sound", "x.bin": "?"}
+    _, _ = run(lake(files), specs)
+    settings = lake({})
+    ledger = {(path, model): reason for path, model, reason in Store(settings.state).table("allocation").select("path", "model", "reason").iter_rows()}
+    assert ledger["pets/cat/5.png", "vision_service"].endswith(" example of pets__class_folders")
+    assert ledger["pets/cat/5.png", "math_model"] == "an image; math_model learns from text only"
+    both = "contradictory label: the same content stands as cat and as dog (pets__class_folders)"
+    assert ledger["pets/cat/0.png", "vision_service"] == ledger["pets/dog/copy.png", "vision_service"] == both
+    assert ledger["asks.csv", "math_model"] == "what it tells is learned by concept_models; math_model learns math"
+    assert ledger["prose.txt", "logic_model"].startswith("prose without a label; ")
+    assert ledger["table.csv", "logic_model"].startswith("no field of its records, if it holds any, was recognised as a label; ")
+    assert ledger["odd.wav", "audio_service"] == "nothing says what it shows: no class folder, file name, manifest or sidecar"
+    assert ledger["x.bin", "vision_service"] == "unsupported: unknown_format"
 
 
 def test_an_adapter_that_fails_costs_only_its_own_tasks(lake, specs):

@@ -1,14 +1,18 @@
 """`unified.yaml`: what a person says wins over what is inferred, and what cannot be used is refused with field and fix."""
 
+import io
 import json
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from unified_assets.allocation import allocate
 from unified_assets.allocation.overrides import SCHEMA_FILE, load_overrides, schema_text
+from unified_assets.catalog import scan
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
+from unified_assets.quality import assess
 from unified_assets.store.local import Store
 
 
@@ -87,3 +91,62 @@ def test_names_that_nothing_answers_to_are_noted(lake, specs):
 def test_nothing_is_printed(lake, specs, capsys):
     allocate(lake(folders()), specs=specs)
     assert capsys.readouterr().out == ""
+
+
+def shot(seed: int) -> bytes:
+    image = Image.effect_noise((64, 64), 30 + seed % 60).convert("RGB")
+    image.putpixel((seed % 64, seed // 64), (255, seed % 256, 0))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+EVERYTHING = r"""
+ignore: ['*.bak', 'drafts/**']
+accept: ['pets/cat/black.png']
+reject: ['pets/dog/3.png']
+checks: {blurry: {threshold: 0.99}}
+columns: {'shots/*.csv': {which: file, mood: label, label: ignore}}
+split: {'pets/*/1?.png': test}
+group: {'shots/*.png': '(\d)\.png$'}
+tasks:
+  pets__class_folders: {name: animals, class_map: {cat: feline}}
+  shots__index_csv_mood: {name: moods}
+  shots__file_names_prefix: {ignore: true}
+"""
+
+
+@pytest.mark.parametrize("place", ["in the raw root", "outside"])
+def test_every_key_is_obeyed_from_scan_to_ledger_wherever_the_file_lies(place, tmp_path):
+    raw, config = tmp_path / "raw", tmp_path / ("raw" if place == "in the raw root" else "elsewhere") / "unified.yaml"
+    files = {f"pets/{name}/{n}.png": shot(n + 100 * (name == "dog")) for name in ("cat", "dog") for n in range(20)}
+    files |= {"pets/cat/black.png": picture_of((0, 0, 0)), "pets/dog/black.png": picture_of((1, 0, 0)), "pets/cat/7.bak": b"old", "drafts/cat/1.png": shot(900)}
+    files |= {f"shots/{'ab'[n % 2]}_{n:03d}.png": shot(300 + n) for n in range(40)}
+    rows = "".join(f"{'ab'[n % 2]}_{n:03d}.png,x,{('glad', 'sad')[n // 2 % 2]}\n" for n in range(40))
+    files |= {"shots/index.csv": f"which,label,mood\n{rows}".encode(), str(config.relative_to(tmp_path)): EVERYTHING.encode()}
+    for name, data in files.items():
+        path = tmp_path / name if name == str(config.relative_to(tmp_path)) else raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    settings = Settings(raw=raw, state=tmp_path / "state", workers=1, config=None if place == "in the raw root" else config)
+    scan(settings)
+    assess(settings)
+    allocate(settings)
+    store = Store(settings.state)
+    catalog, quality = store.table("catalog"), dict(store.table("quality_report").select("path", "decision").iter_rows())
+    assert not {path for path in catalog["path"] if path.endswith(".bak") or path.startswith("drafts/") or path == "unified.yaml"}
+    assert [quality[f"pets/{name}.png"] for name in ("cat/black", "dog/black", "dog/3")] == ["warn", "reject", "reject"]
+    tasks = {row["task"]: row for row in store.table("tasks").iter_rows(named=True)}
+    assert {name: (row["classes"], row["examples"]) for name, row in tasks.items()} == {"animals": (["dog", "feline"], 40), "moods": (["glad", "sad"], 40)}
+    examples = store.table("examples").filter(pl.col("model") == "vision_service")
+    side = {row["inputs"][0]["path"]: (row["split"], row["task"]) for row in examples.iter_rows(named=True) if row["task"]}
+    tens = {f"pets/{name}/{n}.png" for name in ("cat", "dog") for n in range(10, 20)}
+    assert {path for path, (split, task) in side.items() if task == "animals" and split == "test"} == tens
+    by_digit = {digit: {split for path, (split, task) in side.items() if task == "moods" and path[-5] == digit} for digit in "0123456789"}
+    assert all(len(sides) == 1 for sides in by_digit.values())
+
+
+def picture_of(colour: tuple[int, int, int]) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(out, "PNG")
+    return out.getvalue()

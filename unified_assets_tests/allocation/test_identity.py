@@ -81,3 +81,46 @@ def test_a_planted_file_that_is_on_both_declared_sides_is_learned_by_nobody(lake
     _, _, _ = run(lake({"train/S/cat/planted.png": "testcat3", "test/S/dog/planted.png": "traindog3"}), specs)
     ledger = Store(settings.state).table("allocation").filter((pl.col("model") == "vision_service") & pl.col("path").str.ends_with("planted.png"))
     assert {(use, reason.partition(":")[0]) for use, reason in ledger.select("use", "reason").iter_rows()} == {("none", "bridges train and test")}
+
+
+def test_a_task_whose_folder_moved_goes_on_under_its_name_without_being_told(lake, specs):
+    settings = lake(folders())
+    _, _, before = run(settings, specs)
+    empty(settings, "pets")
+    summary, tasks, after = run(lake(folders(root="archive/animals")), specs)
+    assert (tasks["task"].to_list(), tasks["root"].to_list()) == (["pets__class_folders"], ["archive/animals"])
+    assert after == before
+    assert "archive__animals__class_folders goes on as pets__class_folders: most of what that task was learned from lies there now" in summary.notes
+    _, again, _ = run(lake(folders(root="archive/animals", count=25)), specs)
+    assert again["task"].to_list() == ["pets__class_folders"]
+
+
+def test_a_table_that_moved_and_grew_goes_on_under_its_name(lake, specs):
+    def table(count: int) -> str:
+        return "text,label\n" + "".join(f"sentence number {n} of many,{'ab'[n % 2]}\n" for n in range(count))
+
+    settings = lake({"old/all.csv": table(40)})
+    allocate(settings, specs=specs)
+    empty(settings, "old")
+    (task,) = allocate(lake({"new/place/some.csv": table(60)}), specs=specs).tasks
+    assert (task["task"], task["train"] + task["valid"] + task["test"]) == ("old__all_csv_label", 60)
+
+
+def test_a_second_folder_that_joins_a_task_leaves_it_its_name(lake, specs):
+    def clips(mark: str) -> dict[str, str]:
+        kinds = ("BIRD", "DRONE", "KITE", "PLANE")
+        return {f"d/Pictures_{mark}/{mark}_{kind}_{n:03d}.png": f"{mark}{kind}{n}" for kind in kinds for n in range(5)}
+
+    _, before, sides = run(lake(clips("IR")), specs)
+    _, after, later = run(lake(clips("V")), specs)
+    assert before["task"].to_list() == after["task"].to_list() == ["d__Pictures_IR__file_names_field_2"]
+    assert after["root"].to_list() == ["d"]
+    assert sides.items() <= later.items()
+
+
+def test_another_task_of_the_same_kind_takes_no_old_name(lake, specs):
+    settings = lake(folders())
+    run(settings, specs)
+    empty(settings, "pets")
+    _, tasks, _ = run(lake({path: f"other {text}" for path, text in folders(root="fruit").items()}), specs)
+    assert tasks["task"].to_list() == ["fruit__class_folders"]

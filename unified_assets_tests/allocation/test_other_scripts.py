@@ -50,7 +50,7 @@ def test_a_chinese_lake_end_to_end(tmp_path):
     texts = {value["text"] for row in examples["inputs"].to_list() for value in row if value["text"]}
     assert {text for text, _ in ask} <= texts
     assert len(ledger) == len(files) * ledger["model"].n_unique()
-    assert "classes 白菜, 萝卜" in explain(settings, "图片/蔬菜")
+    assert "  Classes: 白菜, 萝卜" in explain(settings, "图片/蔬菜")
     assert [task["task"] for task in allocate(settings).tasks] == [task["task"] for task in summary.tasks]
 
 
