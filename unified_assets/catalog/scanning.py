@@ -17,12 +17,13 @@ import xxhash
 
 from unified_assets.catalog.examining import examined, irregular
 from unified_assets.catalog.ignoring import ignored_paths
-from unified_assets.catalog.probing import NEEDS_INSTALL, STILL_WRITTEN
 from unified_assets.catalog.walking import walk
 from unified_assets.core import plugins, tables
 from unified_assets.core.errors import InvalidSetting, StaleSchema, UnreadableFile
 from unified_assets.core.settings import Settings
 from unified_assets.files import open_regular
+from unified_assets.files.deciding import NEEDS_INSTALL
+from unified_assets.files.surveying import STILL_WRITTEN
 from unified_assets.store.local import Store, read_table, write_table, write_text
 
 DETECTOR_VERSION = 2  # raise it when detection or a probe gives other rows for the same bytes

@@ -166,8 +166,8 @@ def serve(descriptor: int) -> NoReturn:
                 page = Page(descriptors[1])
                 os.close(descriptors[1])
                 _work(socket.socket(fileno=descriptors[0]), page, function, memory_mib)
-            for descriptor in descriptors:
-                os.close(descriptor)
+            for received in descriptors:
+                os.close(received)
             children.add(pid)
             control.sendall(framed(pid))
         else:

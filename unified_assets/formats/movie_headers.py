@@ -14,6 +14,7 @@ MAX_FRAMES = 1 << 24
 _BOXES = 256
 _PASSED_OVER = frozenset({b"ftyp", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta", b"uuid"})
 _PICTURES = frozenset({b"avc1", b"avc3", b"hvc1", b"hev1", b"mp4v"})
+_TABLE = frozenset({b"stsd", b"stts", b"stsc", b"stsz"})
 _NORMAL, _EDIT_SLACK_S = 0x10000, 0.1
 _SOUND_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _UNDOUBLED_HZ = 32_000  # from here on AAC is not played at twice the rate it is stored with
@@ -94,7 +95,7 @@ def _track(data: bytes, movie_clock: int) -> _Track | None:
     media = dict(_boxes(inside.get(b"mdia", b"")))
     table = dict(_boxes(dict(_boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
     clock = media.get(b"mdhd", b"")
-    if b"stsd" not in table or not clock or clock[0] > 1:
+    if not table.keys() >= _TABLE or not (b"stco" in table or b"co64" in table) or not clock or clock[0] > 1:
         return None
     timescale, duration = struct.unpack_from(">LQ", clock, 20) if clock[0] else struct.unpack_from(">LL", clock, 12)
     if not timescale or not duration or not _plays_whole(inside.get(b"edts", b""), duration / timescale, movie_clock):

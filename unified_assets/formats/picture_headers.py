@@ -27,7 +27,7 @@ def picture_size(data: bytes, media_type: str, size_bytes: int) -> Size | None:
         found = None if reader is None else reader(data, size_bytes)
     except (struct.error, IndexError):
         return None  # the header is cut
-    return found if found is not None and 0 < found[0] and 0 < found[1] and found[0] * found[1] <= MAX_PIXELS else None
+    return found if found is not None and found[0] > 0 and found[1] > 0 and found[0] * found[1] <= MAX_PIXELS else None
 
 
 def _png(data: bytes, _: int) -> Size | None:
@@ -104,13 +104,13 @@ def _bmp(data: bytes, size_bytes: int) -> Size | None:
     if header != 40 or planes != 1 or depth not in _BMP_DEPTHS or compression or width <= 0:
         return None
     rows = abs(height)
-    return (width, rows) if 54 <= start and start + (width * depth + 31) // 32 * 4 * rows <= size_bytes else None
+    return (width, rows) if start >= 54 and start + (width * depth + 31) // 32 * 4 * rows <= size_bytes else None
 
 
 def _webp(data: bytes, size_bytes: int) -> Size | None:
     """One still picture, lossy (RFC 6386) or lossless, alone in its container."""
     length = int.from_bytes(data[16:20], "little")
-    if int.from_bytes(data[4:8], "little") + 8 != size_bytes or 20 + length > size_bytes:
+    if int.from_bytes(data[4:8], "little") + 8 != size_bytes or 20 + length + (length & 1) != size_bytes:
         return None
     if data[12:16] == b"VP8 " and data[23:26] == b"\x9d\x01\x2a" and not data[20] & 1 and int.from_bytes(data[20:23], "little") >> 5 < length:
         wide, high = struct.unpack_from("<HH", data, 26)

@@ -16,6 +16,8 @@ _SAMPLE_BITS = {_INTEGERS: (8, 16, 24, 32), _FLOATS: (32, 64)}
 _COMMENTS, _PICTURE = 4, 6
 _PLAIN_BLOCKS = frozenset({0, 1, 3, _COMMENTS, _PICTURE})  # STREAMINFO, padding, seek table
 _MAX_COMMENTS = 1000
+_FLAC_BITS = frozenset({8, 16, 24})
+_FLAC_RATES = {1: 88200, 2: 176400, 3: 192000, 4: 8000, 5: 16000, 6: 22050, 7: 24000, 8: 32000, 9: 44100, 10: 48000, 11: 96000, 15: 0}  # code in a frame
 Facts = Mapping[str, Any]
 
 
@@ -77,7 +79,10 @@ def _flac(data: bytes, _: int) -> tuple[int, int, int] | None:
     if data[at] != 0xFF or data[at + 1] & 0xFE != 0xF8:
         return None
     packed = int.from_bytes(data[18:26], "big")  # 20 bits rate, 3 channels - 1, 5 bits a sample - 1, 36 samples
-    return packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
+    rate = packed >> 44
+    if _FLAC_RATES.get(data[at + 2] & 15, rate) != rate or (packed >> 36 & 31) + 1 not in _FLAC_BITS:
+        return None
+    return rate, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
 
 
 def _whole_comments(block: bytes) -> bool:

@@ -317,7 +317,7 @@ def trap_plugin(tmp_path, monkeypatch):
     (site / "trap-1.0.dist-info" / "entry_points.txt").write_text("[unified_assets.modalities]\ntrap = trap_modality:MODALITY\n")
     (site / "trap_modality.py").write_text(TRAPS)
     monkeypatch.syspath_prepend(str(site))
-    caches = (plugins.discover, detection._by_media_type, detection._by_extension, detection._known_by_content)
+    caches = (plugins.discover, detection.kinds)
     for cached in caches:
         cached.cache_clear()
     yield
