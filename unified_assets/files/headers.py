@@ -5,7 +5,6 @@ Only parsers written here and bounded: the processes that run this load no nativ
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, BinaryIO
 
 from unified_assets.formats.movie_headers import film_facts
@@ -47,7 +46,6 @@ def _head(stream: BinaryIO) -> bytes:
     return stream.read(HEADER_BYTES)
 
 
-@cache
 def films_decode() -> bool:
     """Whether PyAV, the extra `video`, is installed."""
     return importlib.util.find_spec("av") is not None
