@@ -28,7 +28,9 @@ from unified_assets.core.errors import ResourceError, UnreadableFile
 DETAIL_CHARS = 300
 HEADER = 8
 Origin = tuple[str, str | None]
-_FLUSH_S, _FLUSH_BYTES = 0.02, 1 << 16  # answers wait for each other so long, and until they are so many bytes
+Answer = tuple[int, Any, str | None, str]  # index, value, reason, detail
+OUT_OF_MEMORY = "out_of_memory"
+_FLUSH_S = 0.02  # answers wait for each other so long
 _PDEATHSIG = 1
 _STUCK_S = 5.0
 _ENTRY = "import sys; sys.path[:] = {path!r}; from unified_assets.compute.nursery import serve; serve({descriptor})"
@@ -125,7 +127,7 @@ class Nursery:
             return "crash", f"the process ended with exit status {os.waitstatus_to_exitcode(status)}"
         name = signal.Signals(os.WTERMSIG(status)).name
         starved = name == "SIGKILL" or grown_mib > memory_mib / 2  # the kernel's OOM killer, or an allocator that aborts at its limit
-        return ("out_of_memory" if starved else "crash"), f"the process died of {name}"
+        return (OUT_OF_MEMORY if starved else "crash"), f"the process died of {name}"
 
     def close(self) -> None:
         """Hang up: the nursery ends its workers and itself."""
@@ -201,31 +203,57 @@ def _work(channel: socket.socket, page: Page, function: Callable[[Any], Any], me
     stream = channel.makefile("rb")
     while header := stream.read(HEADER):
         batch = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
-        answers, due = bytearray(), time.monotonic() + _FLUSH_S
+        answers: list[Answer] = []
+        due = time.monotonic() + _FLUSH_S
         for index, item in batch:
             page.begin(index)
-            answer = _answer(function, index, item)
-            if answer is None:
-                channel.sendall(answers + framed((index, None, "out_of_memory", f"needs more than {memory_mib} MiB")))
-                os._exit(0)
-            answers += answer
-            if len(answers) >= _FLUSH_BYTES or time.monotonic() >= due:
-                channel.sendall(answers)
-                answers, due = bytearray(), time.monotonic() + _FLUSH_S
-        channel.sendall(answers)
+            answers.append(_answer(function, index, item))
+            if answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due:
+                _send(channel, answers)
+                answers, due = [], time.monotonic() + _FLUSH_S
+        if answers:
+            _send(channel, answers)
     os._exit(0)
 
 
-def _answer(function: Callable[[Any], Any], index: int, item: Any) -> bytes | None:
-    """What the function makes of an item, as a message; None where memory ran out."""
+def _answer(function: Callable[[Any], Any], index: int, item: Any) -> Answer:
+    """What the function makes of an item."""
     try:
-        return framed((index, function(item)))
+        return index, function(item), None, ""
     except MemoryError:
-        return None
+        return index, None, OUT_OF_MEMORY, ""
     except UnreadableFile as error:
-        return framed((index, None, error.reason, error.detail[:DETAIL_CHARS]))
+        return index, None, error.reason, error.detail[:DETAIL_CHARS]
     except BaseException as error:  # noqa: BLE001 - whatever a file provokes becomes a row
-        return framed((index, None, type(error).__name__, str(error)[:DETAIL_CHARS]))
+        return index, None, type(error).__name__, str(error)[:DETAIL_CHARS]
+
+
+def _send(channel: socket.socket, answers: list[Answer]) -> None:
+    """All answers at once, or one by one where that fails. A worker that ran out of memory ends behind its last answer."""
+    spent = answers[-1][2] == OUT_OF_MEMORY
+    try:
+        channel.sendall(framed(answers))
+    except OSError:
+        raise
+    except BaseException:  # noqa: BLE001 - one of them cannot be sent, or not with the others
+        for answer in answers:
+            told, sent = _sendable(answer)
+            channel.sendall(told)
+            spent = spent or not sent
+            if not sent:
+                break
+    if spent:
+        os._exit(0)
+
+
+def _sendable(answer: Answer) -> tuple[bytes, bool]:
+    """An answer as a message, and whether there was memory to write it."""
+    try:
+        return framed([answer]), True
+    except MemoryError:
+        return framed([(answer[0], None, OUT_OF_MEMORY, "")]), False
+    except BaseException as error:  # noqa: BLE001 - a value that cannot be pickled
+        return framed([(answer[0], None, type(error).__name__, str(error)[:DETAIL_CHARS])]), True
 
 
 def _confine(memory_mib: int) -> None:

@@ -17,11 +17,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import starmap
 from typing import Any, Self
 
-from unified_assets.compute.nursery import HEADER, Nursery, Origin, Page, WorkersUnavailable, framed
+from unified_assets.compute.nursery import HEADER, OUT_OF_MEMORY, Nursery, Origin, Page, WorkersUnavailable, framed
 from unified_assets.core import plugins
 from unified_assets.core.errors import UsageError
 
@@ -40,7 +41,7 @@ class NotImportable(UsageError):
         super().__init__(f"{function!r} cannot run in a worker process. Define it at the top level of an importable module, not in a script or a function.")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of item `index`: a value, or a reason (`crash`, `timeout`, `out_of_memory`, an UnreadableFile's reason, a class name)."""
 
@@ -159,9 +160,10 @@ class WorkerPool:
             if events & selectors.EVENT_READ:
                 alive = slot.receive()
                 for outcome in slot.answers():
-                    if outcome.reason == "out_of_memory":
+                    if outcome.reason == OUT_OF_MEMORY:
                         alive = True
-                        yield from self._casualty(slot, outcome, queue)
+                        detail = f"needs more than {self.memory_mib} MiB"
+                        yield from self._casualty(slot, replace(outcome, detail=detail), queue)
                         break
                     else:
                         yield outcome
@@ -279,16 +281,16 @@ class _Slot:
 
     def answers(self) -> list[Outcome]:
         """The complete answers received since the last call."""
-        found = []
+        found: list[Outcome] = []
         while len(self.incoming) >= HEADER:
             end = HEADER + int.from_bytes(self.incoming[:HEADER], "little")
             if len(self.incoming) < end:
                 break
-            outcome = Outcome(*pickle.loads(self.incoming[HEADER:end]))  # noqa: S301 - written by our own child
+            found += starmap(Outcome, pickle.loads(memoryview(self.incoming)[HEADER:end]))  # noqa: S301 - written by our own child
             del self.incoming[:end]
+        for outcome in found:
             self.working.remove(outcome.index)
-            self.handled += outcome.reason != "out_of_memory"
-            found.append(outcome)
+        self.handled += len(found)
         return found
 
 

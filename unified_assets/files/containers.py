@@ -52,7 +52,7 @@ def ole_media_type(stream: BinaryIO, extension: str) -> str:
     try:
         with olefile.OleFileIO(stream) as package:
             names = {entry[0] for entry in package.listdir()}
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, RecursionError):
         return {"doc": DOC, "ppt": PPT}.get(extension, "application/x-ole-storage")
     if "EncryptedPackage" in names:
         return _ENCRYPTED.get(extension, DOCX)
