@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
-import polars as pl
 
 from unified_assets.core.media import Decoded, DecodedText
+
+if TYPE_CHECKING:  # decoding processes need no table library
+    import polars as pl
 
 # ---------------------------------------------------------------------------------------------- modalities
 
@@ -110,7 +112,7 @@ class Proposal:
 class LakeView(Protocol):
     """What an adapter may look at. Nothing is read before it is asked for; parsed files are kept for the next adapter."""
 
-    files: pl.DataFrame  # usable files only (status ok, not rejected): the columns of `catalog` + decision, duplicate_of
+    files: "pl.DataFrame"  # usable files only (status ok, not rejected): the columns of `catalog` + decision, duplicate_of
 
     def text(self, path: str) -> DecodedText:
         """The decoded text of a text file, cut at a stated length."""

@@ -60,7 +60,7 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
         try:
             image = Image.open(stream, formats=[_FORMATS[media_type]])
         except UnidentifiedImageError as error:
-            raise UnreadableFile("corrupt_header", str(error)) from error
+            raise UnreadableFile("corrupt_header", f"it does not start as {_FORMATS[media_type]} files do") from error
         except Image.DecompressionBombError as error:
             raise UnreadableFile("too_many_pixels", str(error)) from error
         except (SyntaxError, ValueError, EOFError, OSError, OverflowError, KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
 
@@ -39,6 +40,7 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
     }
 )
 KEPT_VERSIONS = 2
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class StateNotWritable(UnifiedAssetsError):
@@ -132,7 +134,7 @@ def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: Mapping[st
     target = folder / name
     target.mkdir(parents=True, exist_ok=True)
     ordered = frame.select([pl.col(column).cast(dtype) for column, dtype in wanted.items()])
-    ordered.write_parquet(target / "part-00000.parquet", compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
+    _write_parquet(target / "part-00000.parquet", ordered, compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
 
 
 def read_table(folder: Path, name: str, *, columns: list[str] | None = None) -> pl.DataFrame:
@@ -160,7 +162,7 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Replace a parquet file at once."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _writing(path):
-        frame.write_parquet(temporary)
+        _write_parquet(temporary, frame)
         _sync(temporary)
         temporary.replace(path)
 
@@ -170,9 +172,45 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:
+        if error.errno in _NOT_WRITABLE:
             raise StateNotWritable(path=path, problem=error.strerror or str(error)) from error
         raise
+
+
+def _write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
+    """Write a parquet file through our own stream: polars tells an error of the system in words, if at all, and its number is needed."""
+    with path.open("wb") as stream:
+        sink = _Sink(stream)
+        try:
+            frame.write_parquet(cast("IO[bytes]", sink), **options)
+        except pl.exceptions.PolarsError as error:
+            if sink.problem is not None:
+                raise sink.problem from error
+            raise
+
+
+class _Sink:
+    """Passes bytes on to a file, and keeps the error that stopped it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of it. Raises OSError."""
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            self.problem = error
+            raise
+
+    def flush(self) -> None:
+        """Leave nothing in a buffer. Raises OSError."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self.problem = error
+            raise
 
 
 def _swing(link: Path, target: Path) -> None:

@@ -119,6 +119,22 @@ def test_a_folder_renamed_during_the_scan_is_whole_in_the_next(settings):
     assert (set(table["path"]), set(table["status"])) == (wanted, {"ok"})
 
 
+def test_a_disk_that_is_full_says_so_and_keeps_the_catalog(settings, processes, tmp_path):
+    before = write_variant(settings.raw, 1)
+    scan(settings)
+    after = write_variant(settings.raw, 2)
+    said = tmp_path / "said"
+    process = processes.Process(target=scanning_process.run, args=(settings.raw, settings.state, said), kwargs={"file_bytes": 4096})
+    process.start()
+    process.join()
+    answer = said.read_text()
+    assert answer.startswith("StateNotWritable: cannot write")
+    assert "File too large. What was published before is untouched. Free space" in answer
+    assert seen(settings.state) == before
+    scan(settings)
+    assert seen(settings.state) == after
+
+
 @pytest.mark.parametrize("already", [False, True])
 def test_a_state_that_cannot_be_written_says_so_and_keeps_its_catalog(processes, already):
     home = Path(tempfile.mkdtemp(prefix="unified-assets-"))  # outside pytest's folders, which nobody else may enter
