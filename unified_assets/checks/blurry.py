@@ -14,9 +14,8 @@ from unified_assets.core.media import Decoded, DecodedImage
 HALVINGS = 3
 SPAN = 9  # pixels of the second blur
 LEAST_SIDE = 32  # of a plane that says something with this span
-SMALL_SIDE = 48  # a smaller image is all edges to a span of 9 …
-SMALL_SPAN = 3  # … so a shorter one is used at its full size, which leaves more of the differences …
-SMALL_SCALE = 0.77  # … and the share is brought to the scale of the longer one
+# A smaller image is all edges to a span of 9. A shorter one leaves more of the differences, so the share is brought to one scale.
+SHORTER = ((48, 3, 0.77), (128, 5, 0.86))  # (sides below, span, factor)
 SMALLEST_SIDE = 20  # below it the measure says nothing
 ENOUGH = 64  # rows and columns looked at
 FINER = 4  # steps to a level, so that halving loses nothing
@@ -28,12 +27,20 @@ def _measure(image: Decoded) -> tuple[float, str]:
     if side < SMALLEST_SIDE:
         return 0.0, "too small to tell"
     plane = image.luminance.astype(np.int16) * np.int16(FINER)
-    left = SMALL_SCALE * _left(plane, SMALL_SPAN) if side < SMALL_SIDE else _left(plane, SPAN)
-    for _ in range(HALVINGS if side >= SMALL_SIDE else 0):
+    left = next((scale * _left(plane, span) for below, span, scale in SHORTER if side < below), None)
+    if left is None:
+        left = _widely_left(plane)
+    return left, f"{left:.0%} of the differences between neighbours outlast a second blur"
+
+
+def _widely_left(plane: np.ndarray) -> float:
+    """The largest share over all sizes of the image."""
+    left = _left(plane, SPAN)
+    for _ in range(HALVINGS):
         plane = _halved(plane)
         if min(plane.shape) >= LEAST_SIDE:
             left = max(left, _left(plane, SPAN))
-    return left, f"{left:.0%} of the differences between neighbours outlast a second blur"
+    return left
 
 
 def _left(plane: np.ndarray, span: int) -> float:

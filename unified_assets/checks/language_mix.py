@@ -5,7 +5,7 @@ from collections import Counter
 from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedText
 
-FEWEST = 60  # function words
+FEWEST = 30  # function words
 _WORDS = {
     "English": "the of and to is that was for with his they this from have are not which you it",
     "French": "le les des est une dans que pour qui sur avec pas plus sont du aux cette nous vous il",
