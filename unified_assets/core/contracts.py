@@ -34,6 +34,7 @@ class Modality:
     media_types: frozenset[str]
     probe: Callable[[BinaryIO, str], Mapping[str, Any]]  # (stream, media_type) -> columns of the catalog
     decode: Callable[[BinaryIO, str], Decoded]
+    glance: Callable[[BinaryIO, str], Decoded] | None = None  # `decode` with what judging the quality does not need left out
     views: tuple[str, ...]  # what models can be given of it, the first one being the whole: ("document.page", "document.text" …)
     extensions: Mapping[str, str]  # usual extension without dot -> media type
     good: Callable[[], tuple[bytes, str]]  # a small valid file and its media type, for the contract test

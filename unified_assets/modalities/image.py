@@ -1,8 +1,9 @@
 """Pictures: an image file in; its size, or upright RGB pixels out."""
 
 import io
+import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import DecodedImage
+from unified_assets.formats.pictures import averaged, middle, reduction
 
 MAX_PIXELS = 40_000_000  # decoded; a JPEG above it is decoded at a fraction of its size
 MAX_DRAFT_PIXELS = 178_000_000  # Pillow itself refuses to open more
@@ -40,16 +42,33 @@ def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
 
 def decode(stream: BinaryIO, media_type: str) -> DecodedImage:
     """All pixels of the first frame, EXIF orientation applied, transparency laid over white."""
+    return _decoded(stream, media_type, lambda _width, _height: 1)
+
+
+def glance(stream: BinaryIO, media_type: str) -> DecodedImage:
+    """The first frame at the size at which pictures are judged. Of a JPEG all bytes are read, but only so many pixels computed."""
+    return _decoded(stream, media_type, reduction)
+
+
+def _decoded(stream: BinaryIO, media_type: str, factor: Callable[[int, int], int]) -> DecodedImage:
+    """The first frame, averaged down by a whole factor of its width and height."""
     with _opened(stream, media_type) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            scale = (MAX_PIXELS / (width * height)) ** 0.5
-            image.draft("RGB", (max(1, int(width * scale)), max(1, int(height * scale))))
+        wanted = max(factor(width, height), math.ceil((width * height / MAX_PIXELS) ** 0.5))
+        if wanted > 1:
+            image.draft("RGB", (width // wanted, height // wanted))
         try:
             pixels, hidden_levels = _rgb(image)
         except (SyntaxError, ValueError, EOFError, OSError) as error:
             raise UnreadableFile(_reason(error), str(error)) from error
-    return DecodedImage(pixels=pixels, original_width=width, original_height=height, hidden_levels=hidden_levels)
+    left = factor(pixels.shape[1], pixels.shape[0])
+    return DecodedImage(
+        pixels=averaged(pixels, left),
+        original_width=width,
+        original_height=height,
+        hidden_levels=hidden_levels,
+        detail=middle(pixels) if left > 1 and pixels.shape[0] * pixels.shape[1] == width * height else None,
+    )
 
 
 @contextmanager
@@ -74,15 +93,15 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
 
 def _rgb(image: Image.Image) -> tuple[np.ndarray, int]:
     """Pixels, and by how many levels they span more over black than over the white they were laid on."""
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.mode.startswith(("I", "F")):
-        return _stretched(np.asarray(upright, dtype=np.float32)), 0
-    if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
-        layered = upright.convert("RGBA")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith(("I", "F")):
+        return _stretched(np.asarray(image, dtype=np.float32)), 0
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        layered = image.convert("RGBA")
         canvas = Image.new("RGB", layered.size, "white")
         canvas.paste(layered, mask=layered.getchannel("A"))
         return np.asarray(canvas), _hidden(layered, canvas)
-    return np.asarray(upright.convert("RGB")), 0
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), 0
 
 
 def _hidden(layered: Image.Image, over_white: Image.Image) -> int:
@@ -123,6 +142,7 @@ MODALITY = Modality(
     media_types=frozenset(_FORMATS),
     probe=probe,
     decode=decode,
+    glance=glance,
     views=("image",),
     extensions={extension: media_type for extension, media_type in _EXTENSIONS.items() if media_type in _FORMATS},
     good=_good,

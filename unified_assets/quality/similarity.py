@@ -35,12 +35,10 @@ def signature(pixels: np.ndarray) -> bytes:
     A small picture is enlarged smoothly, so that its steps do not look like content.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    while min(image.size) >= 8 * SIDE:
-        image = image.reduce(min(image.size) // (4 * SIDE))
-    luminance, blue, red = (
-        channel.resize((side, side), Image.Resampling.BILINEAR)
-        for channel, side in zip(image.convert("YCbCr").split(), (SIDE, CHROMA_SIDE, CHROMA_SIDE), strict=True)
-    )
+    if min(image.size) >= 4 * SIDE:
+        image = image.reduce(min(image.size) // (2 * SIDE))
+    luminance, *colours = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).convert("YCbCr").split()
+    blue, red = (colour.resize((CHROMA_SIDE, CHROMA_SIDE), Image.Resampling.BOX) for colour in colours)
     return luminance.tobytes() + blue.tobytes() + red.tobytes()
 
 
