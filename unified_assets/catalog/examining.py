@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import polars as pl
 
 from unified_assets.catalog.probing import LARGE_BYTES, Listed, Probed, identify_file, probe_file
 from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.progress import progress
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import tables
 from unified_assets.core.paths import decode_path
@@ -21,7 +21,6 @@ SHARD = 20_000  # files that are Python objects at one time: memory stays flat, 
 LARGE_BYTES_PER_S = 20e6  # what a large file is given time for, beyond the limit of all files
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _WORKER_FAILURES = ("crash", "timeout", "out_of_memory")
-_LOG_EVERY_S = 5.0
 
 
 def irregular(fresh: pl.DataFrame) -> pl.DataFrame:
@@ -33,22 +32,18 @@ def irregular(fresh: pl.DataFrame) -> pl.DataFrame:
 def examined(settings: Settings, fresh: pl.DataFrame, log: Callable[[str], None]) -> Iterator[pl.DataFrame]:
     """Rows for the regular files of `fresh`. Large files have a time limit of their own and come last."""
     regular = fresh.filter(pl.col("reason").is_null()).select(_KEY)
-    done, logged = 0, time.monotonic()
     small, large = regular.filter(pl.col("size_bytes") < LARGE_BYTES), regular.filter(pl.col("size_bytes") >= LARGE_BYTES)
-    with _pool(probe_file, settings, settings.file_timeout_s) as pool:
+    with progress(settings.state, "scan", regular.height, log) as told, _pool(probe_file, settings, settings.file_timeout_s) as pool:
         for part in small.iter_slices(SHARD):
             items = [Listed(*row) for row in part.iter_rows()]
             results: list[Probed | None] = [None] * len(items)
             broken: list[tuple[int, Outcome]] = []
             for outcome in pool.map(items):
-                done += 1
+                told.add()
                 if outcome.reason in _WORKER_FAILURES:
                     broken.append((outcome.index, outcome))
                 else:
                     results[outcome.index] = _result(outcome)
-                if time.monotonic() - logged >= _LOG_EVERY_S:
-                    logged = time.monotonic()
-                    log(f"probed {done} of {regular.height} new or changed files")
             for index, result in _identified(settings, items, broken):
                 results[index] = result
             yield _frame(items, results)
