@@ -6,7 +6,6 @@ pool, whose processes have the decoders loaded.
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.progress import Progress, progress
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import tables
 from unified_assets.core.paths import decode_path
@@ -31,7 +31,6 @@ _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _FIXED = ["file_id", "modality", "media_type", "extension_agrees", "status", "reason"]
 _PROBED = [name for name in tables.CATALOG if name not in {*_KEY, *_FIXED}]
 _WORKER_FAILURES = ("crash", "timeout", "out_of_memory")
-_LOG_EVERY_S = 5.0
 Log = Callable[[str], None]
 
 
@@ -44,13 +43,16 @@ def irregular(fresh: pl.DataFrame) -> pl.DataFrame:
 def examined(settings: Settings, fresh: pl.DataFrame, log: Log) -> Iterator[pl.DataFrame]:
     """Rows for the regular files of `fresh`. Large files have a time limit of their own and come last."""
     regular = fresh.filter(pl.col("reason").is_null()).select(_KEY)
-    progress = _Progress(regular.height, log)
     small, large = regular.filter(pl.col("size_bytes") < LARGE_BYTES), regular.filter(pl.col("size_bytes") >= LARGE_BYTES)
-    with _pool(partial(survey_file, Folders(str(settings.raw)), detection.kinds()), settings) as surveyors, ExitStack() as later:
+    with (
+        progress(settings.state, "scan", regular.height, log) as told,
+        _pool(partial(survey_file, Folders(str(settings.raw)), detection.kinds()), settings) as surveyors,
+        ExitStack() as later,
+    ):
         deciders: WorkerPool | None = None
         for part in small.iter_slices(SHARD):
             items = part.rows()
-            results = _surveyed(settings, surveyors, items, progress)
+            results = _surveyed(settings, surveyors, items, told)
             asked = _open_questions(items, results)
             if asked and deciders is None:
                 needed = partial(load_decoders, sorted({kind[0] for _, kind in asked.values()}))
@@ -62,31 +64,17 @@ def examined(settings: Settings, fresh: pl.DataFrame, log: Log) -> Iterator[pl.D
         yield _frame(part, [_large(settings, part.row(0))])
 
 
-class _Progress:
-    """Says how far the scan is, every few seconds."""
-
-    def __init__(self, total: int, log: Log) -> None:
-        self._total, self._log, self._done, self._said = total, log, 0, time.monotonic()
-
-    def step(self) -> None:
-        """One more file."""
-        self._done += 1
-        if not self._done & 0xFF and time.monotonic() - self._said >= _LOG_EVERY_S:
-            self._said = time.monotonic()
-            self._log(f"surveyed {self._done} of {self._total} new or changed files")
-
-
 def _pool(function: Callable[[Any], Any], settings: Settings, *, prepare: Callable[[], Any] | None = None, extra_s: float = 0.0) -> WorkerPool:
     workers, timeout_s = settings.workers or usable_cores(), settings.file_timeout_s + extra_s
     return WorkerPool(function, workers=workers, timeout_s=timeout_s, memory_mib=settings.file_memory_mib, prepare=prepare)
 
 
-def _surveyed(settings: Settings, pool: WorkerPool, items: Sequence[Row], progress: _Progress) -> list[Sequence[Any]]:
+def _surveyed(settings: Settings, pool: WorkerPool, items: Sequence[Row], told: Progress) -> list[Sequence[Any]]:
     """What the survey says of each item; those that broke their worker are quarantined, and at least identified."""
     results: list[Sequence[Any]] = [()] * len(items)
     broken: list[Outcome] = []
     for outcome in pool.map(items):
-        progress.step()
+        told.add()
         if outcome.reason is None:
             results[outcome.index] = outcome.value
         elif outcome.reason in _WORKER_FAILURES:

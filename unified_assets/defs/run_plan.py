@@ -20,6 +20,7 @@ from unified_assets.tracking import journal
 
 POLL_S = 0.5
 STALL_S = 20.0
+NOTHING = "nothing to learn from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any
         if journal.version_with_identity(journal.read_mirror(state, model), identities[model]) is not None:
             skipped[model] = "already trained"
         elif not record["tasks"]:
-            skipped[model] = "nothing to learn from: no labelled example for it in these files"
+            skipped[model] = f"{NOTHING}: no labelled example for it in these files"
         else:
             members.append(model)
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}

@@ -57,7 +57,7 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
             log=here.log,
         )
     here.log(f"{spec.name} version {registration.version}: {'champion' if registration.decision.champion else 'challenger'}, {registration.decision.reason}")
-    shown = metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id)
+    shown = metadata(registration, run_dir=here.run_dir, mlflow_run=run.page)
     yield dg.MaterializeResult(metadata=shown)
     yield from checks(registration.entry, registration.decision)
     return shown

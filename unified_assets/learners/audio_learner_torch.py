@@ -126,6 +126,9 @@ class AudioLearner(nn.Module):
         return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, task), len(task["classes"])))
 
     def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        mel, seconds = self._sound(data, rows, task)
+        return self.log_probs(task, *self._sound(data, rows, task))
+
+    def log_probs(self, task: Mapping[str, Any], mel: Tensor, seconds: Tensor) -> Tensor:
+        """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes), a mean over a few time scales."""
         logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, VIEWS)])
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)

@@ -179,7 +179,10 @@ class ImageLearner(nn.Module):
         return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: answer(data, chosen, task), len(task["classes"])))
 
     def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        pictures = self._pictures(data, rows, task)
+        return self.still_log_probs(task, self._pictures(data, rows, task))
+
+    def still_log_probs(self, task: Mapping[str, Any], pictures: Tensor) -> Tensor:
+        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views."""
         flips = (False, True) if task["strength"]["flip"] else (False,)
         views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in ZOOMS[task["recipe"]] for flip in flips]
         logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in views])

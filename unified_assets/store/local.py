@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, cast
 import polars as pl
 
 from unified_assets.core import tables
-from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere, UnifiedAssetsError
+from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere, UnifiedAssetsError, UsageError
 
 BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -41,6 +41,7 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
 )
 KEPT_VERSIONS = 2
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
+LAYOUT = 1  # of the state folder: raise it when an older program could no longer work in it
 
 
 class StateNotWritable(UnifiedAssetsError):
@@ -51,6 +52,16 @@ class StateNotWritable(UnifiedAssetsError):
         super().__init__(f"cannot write {path}: {problem}. What was published before is untouched. Free space or fix its permissions, then run again.")
 
 
+class StateIsNewer(UsageError):
+    """The state folder was laid out by a later version of this program."""
+
+    def __init__(self, *, state: Path, found: object) -> None:
+        self.state, self.found = state, found
+        super().__init__(
+            f"{state} was written by a newer version of unified-assets (layout {found}; this one knows {LAYOUT}). Update, or give another `--state`."
+        )
+
+
 class Store:
     """The state folder of one lake."""
 
@@ -58,17 +69,20 @@ class Store:
         self.state = state.absolute()
 
     def bind(self, raw: Path) -> None:
-        """Tie this state to its raw root on first use; raises StateBelongsElsewhere for another root later."""
+        """Tie this state to its raw root on first use; raises StateBelongsElsewhere for another root later, StateIsNewer for a later layout."""
         raw = raw.absolute()
         record = self.state / "lake.json"
         if record.is_file():
-            recorded = Path(json.loads(record.read_text(encoding="utf-8"))["raw"])
+            known = json.loads(record.read_text(encoding="utf-8"))
+            recorded, layout = Path(known["raw"]), known.get("layout", LAYOUT)
+            if layout > LAYOUT:
+                raise StateIsNewer(state=self.state, found=layout)
             if recorded != raw:
                 raise StateBelongsElsewhere(state=self.state, recorded=recorded, given=raw)
             return
         with _writing(self.state):
             self.state.mkdir(parents=True, exist_ok=True)
-            write_text(record, json.dumps({"raw": str(raw), "layout": 1}) + "\n")
+            write_text(record, json.dumps({"raw": str(raw), "layout": LAYOUT}) + "\n")
 
     def current(self, bundle: str) -> Path | None:
         """The folder of the version in force, resolved now: it stays readable while a newer one is published."""

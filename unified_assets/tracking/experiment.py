@@ -12,6 +12,7 @@ from typing import Any
 
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
+from unified_assets.tracking.links import run_url
 
 EXPERIMENT = "unified_assets"
 _LONGEST_PARAMETER = 500
@@ -20,8 +21,8 @@ _LONGEST_PARAMETER = 500
 class ModelRun:
     """The MLflow run of one model in one training run."""
 
-    def __init__(self, client: Any, run_id: str, url: str) -> None:
-        self.client, self.run_id, self.url = client, run_id, url
+    def __init__(self, client: Any, run_id: str, page: str) -> None:
+        self.client, self.run_id, self.page = client, run_id, page
 
     def metrics(self, values: Mapping[str, float | None], step: int) -> None:
         """Write metrics in one batch. What was not measured (None) or is not finite is left out."""
@@ -88,7 +89,7 @@ class Tracker:
                 journal.write_json(run_dir / "mlflow.json", known)
             else:
                 client.update_run(run_id, status="RUNNING")
-        return ModelRun(client, run_id, f"#/experiments/{known['experiment']}/runs/{run_id}")
+        return ModelRun(client, run_id, run_url(self.uri, self.state, experiment=known["experiment"], run_id=run_id))
 
     @contextmanager
     def running(self, run: ModelRun) -> Iterator[ModelRun]:

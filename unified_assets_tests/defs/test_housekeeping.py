@@ -126,7 +126,7 @@ def test_the_sensor_waits_for_files_to_settle_then_trains_once_then_only_refresh
 
 
 def test_an_empty_raw_folder_is_told_with_what_to_do(tmp_path):
-    with pytest.raises(NothingInRaw, match="train --or-sample"):
+    with pytest.raises(NothingInRaw, match="unified-assets run"):
         choose_lake(settings(tmp_path), or_sample=False, say=print)
 
 
