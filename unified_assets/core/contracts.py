@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -273,6 +273,7 @@ class Learner(Protocol):
     `blueprint` is JSON-able and says how to build it: tasks, class names, sizes, vocabulary. Randomness only from torch's
     default generator, which the training loop seeds; no state outside parameters and buffers, except caches that are a pure
     function of the data. A learner with nothing to optimise (a parser) may return a loss without gradient and no optimizers.
+    One whose `predict` looks several times may have a `quick_predict` of the same form besides, for answers to unlabelled pairs.
     """
 
     blueprint: Mapping[str, Any]
@@ -326,6 +327,7 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
+    steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 
 # -------------------------------------------------------------------------------------------------- events

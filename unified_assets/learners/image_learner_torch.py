@@ -170,21 +170,36 @@ class ImageLearner(nn.Module):
         """None: it learns from pairs through its peers' answers only."""
         return
 
-    @torch.no_grad()
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """Mean over a few fixed views, or over all frames of a clip."""
+        return self._answers(data, rows, ZOOMS[self.tasks[data.info.task]["recipe"]] if self._still(data) else ())
+
+    def quick_predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """One view of a picture; a clip as ever."""
+        return self._answers(data, rows, (1.0,), flips=(False,))
+
+    def _still(self, data: TaskData) -> bool:
+        return str(self.tasks[data.info.task]["recipe"]) != "clip"
+
+    @torch.no_grad()
+    def _answers(self, data: TaskData, rows: np.ndarray, zooms: Sequence[float], flips: Sequence[bool] = (False, True)) -> Prediction:
         self.eval()
         task = self.tasks[data.info.task]
-        answer = self._clip_answer if task["recipe"] == "clip" else self._still_answer
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: answer(data, chosen, task), len(task["classes"])))
 
-    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        return self.still_log_probs(task, self._pictures(data, rows, task))
+        def answer(chosen: np.ndarray) -> Tensor:
+            return self._still_answer(data, chosen, task, zooms, flips) if self._still(data) else self._clip_answer(data, chosen, task)
 
-    def still_log_probs(self, task: Mapping[str, Any], pictures: Tensor) -> Tensor:
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(task["classes"])))
+
+    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], zooms: Sequence[float], flips: Sequence[bool]) -> Tensor:
+        return self.still_log_probs(task, self._pictures(data, rows, task), zooms=zooms, flips=flips)
+
+    def still_log_probs(
+        self, task: Mapping[str, Any], pictures: Tensor, *, zooms: Sequence[float] | None = None, flips: Sequence[bool] = (False, True)
+    ) -> Tensor:
         """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views."""
-        flips = (False, True) if task["strength"]["flip"] else (False,)
-        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in ZOOMS[task["recipe"]] for flip in flips]
+        zooms = ZOOMS[task["recipe"]] if zooms is None else zooms
+        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in zooms for flip in flips if task["strength"]["flip"] or not flip]
         logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in views])
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
 

@@ -9,6 +9,7 @@ from unified_assets.core.contracts import TaskData
 
 SMALL_PICTURE = 40  # longest side in pixels up to which a picture is a glyph rather than a scene
 FEW = 300  # training examples below which a wide branch learns faster
+DRAWN_SHARE = 0.95
 SIDED_WORDS = ("left", "right")
 
 _STILL = {
@@ -84,7 +85,14 @@ def _mixed_task(data: TaskData) -> dict[str, Any]:
     if mirror_matters(data.info.classes):
         strength["flip"] = 0.0
     look = {"recipe": recipe, "side": 48 if recipe == "glyph" else 64, "strength": None if texts else strength}
-    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+    drawn = bool(texts) and any(kind == "image" and _drawn(data, role) for role, kind in inputs)
+    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "drawn": drawn, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+
+
+def _drawn(data: TaskData, role: str) -> bool:
+    """Whether nearly all pictures are of plain coloured things, which are listed: then their pixels say nothing more."""
+    rows = data.rows("train")
+    return bool(len(rows)) and float((data.gather(role, "things", rows)[:, 0, 0] >= 0).mean()) >= DRAWN_SHARE
 
 
 def kind_of(data: TaskData, role: str) -> str:

@@ -4,8 +4,9 @@ import tiny_models as tiny
 
 from unified_assets.core.errors import NothingToTrain, YieldStep
 from unified_assets.training import merge_logs
-from unified_assets.training.exchange import cohen_kappa, in_classes, is_trusted, lessons
+from unified_assets.training.exchange import Lesson, cohen_kappa, in_classes, is_trusted, lessons
 from unified_assets.training.knowledge import Answers, answerable, pair_rows, read, write
+from unified_assets.training.steps import lesson_rows
 
 PRESET = tiny.Preset(name="test", epochs=8, batch_size=16, checkpoint_interval=1, min_steps_per_epoch=12, max_steps_per_epoch=12)
 NOISE = 3.0  # at which three examples a class are far too few and thirty are enough
@@ -160,3 +161,17 @@ def test_two_models_without_labels_teach_each_other_nothing(tmp_path):
     results = train_both(tmp_path, data, PRESET)
     assert [result["train"] for result in results.values()] == [0, 0]
     assert merge_logs(tmp_path)[0]["steps"].to_list() == [0] * 16
+
+
+def test_a_lesson_takes_the_place_of_at_most_half_the_rows_of_a_step():
+    data = tiny.dataset("ear", per_class=30).tasks[0]
+
+    def lesson(count):
+        return Lesson(
+            task="things", peers=("eye",), kappa=1.0, weight=1.0, rows=np.arange(count), targets=np.full((count, 4), 0.25, np.float32), balance=np.ones(count)
+        )
+
+    assert lesson_rows(32, data, None) == 0
+    assert lesson_rows(32, data, lesson(600)) == 16
+    assert lesson_rows(32, data, lesson(40)) == 8  # 40 of 160
+    assert lesson_rows(32, data, lesson(1)) == 1
