@@ -5,9 +5,10 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core import plugins
+from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.provenance import asset_key
-from unified_assets.defs.steps import PRESET_TAG, TRAINING_TAG
+from unified_assets.defs.steps import TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 
 REFRESH = "refresh"
