@@ -73,7 +73,7 @@ def test_a_bad_preset_is_refused_with_file_field_and_fix(tmp_path, text, field, 
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InvalidSetting, match="Known: ablation, audio_focus, .*quick_start"):
+    with pytest.raises(InvalidSetting, match=r"Known: ablation, audio_focus, .*quick_start"):
         load_preset("nightly")
 
 
