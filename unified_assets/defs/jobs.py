@@ -24,6 +24,11 @@ def selection(models: tuple[str, ...], *, training: bool) -> list[dg.AssetKey]:
     return [asset_key(name) for name in (*DATA, *datasets, *trained)]
 
 
+def job_of(preset: str) -> str:
+    """The name of the job that trains with a preset given by name or path."""
+    return preset if preset in preset_names() else TRAIN
+
+
 def all_jobs() -> list[Any]:
     """All jobs. A launch without tags covers all partitions: the range stands in the job's own tags."""
     known = tuple(plugins.models())

@@ -11,8 +11,6 @@ from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store
 
-DEFAULT_PRESET = "quick_start"
-
 
 class Device(Enum):
     """Where models train."""
@@ -28,7 +26,7 @@ class LakeResource(dg.ConfigurableResource[Any]):
     raw: str = Field(description="Root of the raw files; never written to.")
     state: str = Field(description="Everything that is generated from them.")
     preset: str = Field(
-        default=DEFAULT_PRESET, description="Preset of runs that name none, such as those of `Materialize all`: a name, or a path to a YAML file."
+        default="quick_start", description="Preset of runs that name none, such as those of `Materialize all`: a name, or a path to a YAML file."
     )
 
     def settings(self) -> Settings:
@@ -105,7 +103,7 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[Any]]:
     """All resources, by the names ops ask for them."""
     settings = settings.absolute()
     return {
-        "lake": LakeResource(raw=str(settings.raw), state=str(settings.state)),
+        "lake": LakeResource(raw=str(settings.raw), state=str(settings.state), preset=settings.preset),
         "training": TrainingResource(),
         "compute": ComputeResource(state=str(settings.state)),
         "mlflow": MlflowResource(tracking_uri=settings.tracking_uri, state=str(settings.state)),

@@ -10,11 +10,10 @@ import dagster as dg
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
 from unified_assets.defs.chosen_preset import PRESET_TAG
-from unified_assets.defs.jobs import REFRESH_TAG, TRAIN, selection
+from unified_assets.defs.jobs import REFRESH_TAG, job_of, selection
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.steps import TRAINING_TAG
-from unified_assets.presets import preset_names
 from unified_assets.tracking import journal
 from unified_assets.tracking.staleness import StaleModel, stale_models
 
@@ -81,6 +80,5 @@ def retrain_sensor(jobs: Sequence[Any], *, auto: bool) -> dg.SensorDefinition:
 
 def training_request(preset: str, models: Sequence[str], *, key: str) -> dg.RunRequest:
     """A run of these models and all they are made from, with a preset by name or path."""
-    job = preset if preset in preset_names() else TRAIN
     tags = {**whole_range(), PRESET_TAG: preset, TRAINING_TAG: "true"}
-    return dg.RunRequest(run_key=key, job_name=job, tags=tags, asset_selection=selection(tuple(models), training=True))
+    return dg.RunRequest(run_key=key, job_name=job_of(preset), tags=tags, asset_selection=selection(tuple(models), training=True))
