@@ -51,6 +51,7 @@ class Preset(BaseModel):
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
+    disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -67,6 +68,10 @@ class Preset(BaseModel):
         if bad:
             raise ValueError(f"learning_rate of {', '.join(bad)} is not between 0 and 1")
         return self
+
+    def learning(self) -> dict[str, Any]:
+        """The fields that decide what is learned: two presets that agree in them train the same model from the same data."""
+        return self.model_dump(mode="json", exclude={"name", "description", "priority", "disk_floor_gib"})
 
     @property
     def rounds(self) -> int:

@@ -41,6 +41,7 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 made_from=made_from,
                 digest=summary.digest,
                 tasks=sorted(counts["tasks"]),
+                labelled={task: sum(sides.values()) for task, sides in counts["tasks"].items()},
                 pairs=counts["pairs"],
                 dropped=dict(summary.dropped),
                 seconds=summary.seconds,

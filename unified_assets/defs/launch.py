@@ -15,6 +15,7 @@ from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
 from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
+from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, TRAIN, selection
@@ -25,7 +26,7 @@ from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.run_lock import training_run
 from unified_assets.defs.run_plan import NOTHING
 from unified_assets.defs.run_steps import failed_steps
-from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET_TAG, TRAINING_TAG
+from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
 from unified_assets.training.plan import refuse_what_never_fits

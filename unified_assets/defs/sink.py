@@ -53,10 +53,10 @@ class StepSink:
         self._track({f"test/{task}/{name}": value for name, value in figures.items()}, self.rounds)
 
     def _track(self, values: Mapping[str, float | None], step: int) -> None:
-        """Curves are a convenience: a tracking server that is away for a moment must not end a training."""
+        """Curves are a convenience: a tracking server that is away must not end a training. What it did not take goes with the next batch."""
         from mlflow.exceptions import MlflowException
 
         try:
             self.run.metrics(values, step)
         except (MlflowException, OSError, sqlite3.Error) as error:
-            self.context.log.warning("MLflow did not take the metrics of step %s: %s", step, error)
+            self.context.log.warning("MLflow did not take the metrics of step %s; they are kept and sent again: %s", step, " ".join(str(error).split())[:300])

@@ -5,10 +5,11 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core import plugins
+from unified_assets.defs.chosen_preset import chosen_preset
 from unified_assets.defs.partitioned import partitioned_asset
 from unified_assets.defs.partitions import MODALITY, every, modality_names, same
 from unified_assets.defs.provenance import asset_key, partition_events, read_inputs
-from unified_assets.defs.resources import LakeResource
+from unified_assets.defs.resources import LakeResource, TrainingResource
 from unified_assets.defs.steps import step
 from unified_assets.tracking import fingerprint, journal
 
@@ -36,11 +37,12 @@ def extension_modalities() -> dict[str, str]:
         dg.AssetCheckSpec("readable_share", asset="catalog", description="Few files are unreadable or unsupported."),
     ],
 )
-def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+def catalog(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
     """What each raw file is, by its content: one row for every path."""
     from unified_assets.catalog import count_paths, scan
 
     with step(context, lake) as here:
+        chosen_preset(lake, training, here.tags)  # a wrong value is told before hours of work, not after
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
         raw_digest = fingerprint.raw_digest(here.settings.raw)
         for partition, found in prints.items():

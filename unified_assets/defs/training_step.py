@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from unified_assets.defs.run_plan import RunPlan
 from unified_assets.defs.sink import StepSink
 from unified_assets.defs.steps import Step
 from unified_assets.tracking import journal
+from unified_assets.tracking.patience import patiently
 
 Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
 
@@ -40,11 +42,14 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
     journal.forget_failure(here.run_dir, here.key)
     dataset = load(plan.datasets[spec.name])
     tracker = job.mlflow.tracker()
-    parent = tracker.parent(here.run_dir, name=f"{preset.name} {here.root[:8]}", parameters=preset.model_dump(mode="json"))
+    patient = partial(patiently, uri=tracker.uri, waiting=lambda what: here.log(f"waiting: {what}"))
+    named = f"{preset.name} {here.root[:8]}"
+    parent = patient(lambda: tracker.parent(here.run_dir, name=named, parameters=preset.model_dump(mode="json")))
     facts = {"dataset": dataset.digest, "code_version": spec.version, **preset.model_dump(mode="json", exclude={"name", "description"})}
-    run = tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts)
+    run = patient(lambda: tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts))
     with tracker.running(run):
         outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds))
+        patient(lambda: run.metrics({}, preset.rounds))
         registration = register(
             tracker,
             run,
@@ -96,7 +101,7 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         run_dir=here.run_dir,
         knowledge_dir=here.run_dir / "knowledge",
         plan=schedule,
-        broker=job.compute.broker(inventory),
+        broker=job.compute.broker(inventory, disk_floor_gib=job.preset.disk_floor_gib),
         members=plan.members,
         champions=plan.champions,
         initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,

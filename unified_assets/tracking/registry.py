@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.tracking.champion import Comparison, Decision, compare, decide
 from unified_assets.tracking.experiment import ModelRun, Tracker
+from unified_assets.tracking.patience import patiently
 from unified_assets.tracking.rescoring import rescore, stored_values
 
 _REQUIREMENTS = (
@@ -66,7 +68,8 @@ def register(
     """Register `folder` (weights.safetensors, model.json, results.json) as a version, decide about the champion, write the mirror."""
     mirror = journal.read_mirror(tracker.state, spec.name)
     decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
-    version = _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason)
+    patient = partial(patiently, uri=tracker.uri, waiting=lambda what: log(f"waiting: {what}"))
+    version = patient(lambda: _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason))
     entry = {
         "version": version,
         "identity": identity,
@@ -89,7 +92,7 @@ def register(
         mirror = crowned(mirror, version) if decision.champion else mirror
         champion = mirror.get("champion")
         journal.write_json(journal.mirror_path(tracker.state, spec.name), mirror)
-    _set_aliases(tracker, spec.name, version=version, champion=champion)
+    patient(lambda: _set_aliases(tracker, spec.name, version=version, champion=champion))
     return Registration(model=spec.name, version=version, decision=decision, entry=entry)
 
 

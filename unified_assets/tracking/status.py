@@ -58,12 +58,13 @@ def stale(state: Path, mirrors: Mapping[str, Mapping[str, Any]], code_versions: 
         dataset = journal.read_stage(state, f"dataset/{model}")
         if dataset and dataset["made_from"] != wanted:
             found.append(f"dataset/{model}")
-        if dataset.get("tasks") and _needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
+        if dataset.get("tasks") and needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
             found.append(f"model/{model}")
     return found
 
 
-def _needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:
+def needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:
+    """Whether no registered version was trained from this dataset by this code."""
     versions = (mirror or {}).get("versions", [])
     return not any(entry["dataset"] == dataset and code_version in {None, entry["code_version"]} for entry in versions)
 

@@ -60,7 +60,9 @@ def test_every_training_op_asks_for_the_machine():
 
 def test_sensors_that_may_train_are_off_and_housekeeping_is_on():
     sensors = {sensor.name: sensor.default_status.value for sensor in definitions().get_repository_def().sensor_defs}
-    assert sensors == {"new_raw_files": "STOPPED", "dead_runs": "RUNNING", "report_of_failed_run": "RUNNING"}
+    assert sensors == {"new_raw_files": "STOPPED", "stale_models": "STOPPED", "dead_runs": "RUNNING", "report_of_failed_run": "RUNNING"}
+    schedules = {schedule.name: schedule.default_status.value for schedule in definitions().get_repository_def().schedule_defs}
+    assert schedules == {"nightly": "STOPPED"}
 
 
 def test_the_preload_module_imports_and_computes_nothing():

@@ -6,14 +6,12 @@ import dagster as dg
 import pytest
 
 from unified_assets.core.settings import Settings
-from unified_assets.defs import sensors
 from unified_assets.defs.first_run import NothingInRaw, choose_lake
 from unified_assets.defs.provenance import partition_events, read_inputs
 from unified_assets.defs.reaper import close_dead_runs
 from unified_assets.defs.run_lock import LakeBusy, training_run
 from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
 from unified_assets.tracking import journal
-from unified_assets.tracking.fingerprint import Fingerprint
 
 
 def settings(tmp_path):
@@ -103,26 +101,6 @@ def test_events_of_partitions_carry_versions_and_what_they_were_made_from():
         assert (image.metadata["used"].value, events["audio"].metadata["used"].value) == (True, False)
         assert image.metadata["score"].value == 0.5
         assert "score" not in events["audio"].metadata
-
-
-def prints(files, digest="a", newest=0.0):
-    return {"image": Fingerprint(digest=digest, files=files, newest=newest)}
-
-
-def test_the_sensor_waits_for_files_to_settle_then_trains_once_then_only_refreshes():
-    now = 10_000_000.0
-    asked, _, cursor = sensors.decide(prints(10), {}, now)
-    assert asked == "nothing"
-    asked, _, cursor = sensors.decide(prints(10), cursor, now + 30)
-    assert asked == "train"
-    assert sensors.decide(prints(10), cursor, now + 60)[0] == "nothing"
-    _, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 90)
-    asked, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 120)
-    assert asked == "refresh"  # worth a training, but too soon after the last one
-    _, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4000)
-    asked, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4030)
-    assert asked == "train"
-    assert sensors.decide(prints(102, "d", newest=now + 8000), {**cursor, "seen": {"image": "d"}}, now + 8010)[0] == "nothing"
 
 
 def test_an_empty_raw_folder_is_told_with_what_to_do(tmp_path):
