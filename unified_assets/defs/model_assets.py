@@ -29,6 +29,8 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         group_name="models",
         kinds={"pytorch", "mlflow"},
         description=spec.description,
+        tags={"unified_assets/model": spec.name},
+        op_tags={"unified_assets/model": spec.name},
         retry_policy=dg.RetryPolicy(max_retries=2, delay=1),
         check_specs=[
             dg.AssetCheckSpec("finite_metrics", asset=key, description="Every task has a finite test score."),

@@ -6,7 +6,7 @@ import dagster as dg
 
 from unified_assets.core import plugins
 from unified_assets.defs.chosen_preset import chosen_preset
-from unified_assets.defs.partitioned import partitioned_asset
+from unified_assets.defs.partitioned import OWNER, partitioned_asset
 from unified_assets.defs.partitions import MODALITY, every, modality_names, same
 from unified_assets.defs.provenance import asset_key, partition_events, read_inputs
 from unified_assets.defs.resources import LakeResource, TrainingResource
@@ -18,7 +18,7 @@ REJECTED_SHARE_LIMIT = 0.2
 UNREADABLE_SHARE_LIMIT = 0.2
 
 raw_files = dg.AssetSpec(
-    "raw_files", partitions_def=MODALITY, group_name="lake", description="The folder of mixed raw files. Never written to.", kinds={"folder"}
+    "raw_files", partitions_def=MODALITY, group_name="lake", owners=[OWNER], description="The folder of mixed raw files. Never written to.", kinds={"folder"}
 )
 
 

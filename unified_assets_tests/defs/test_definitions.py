@@ -52,6 +52,17 @@ def test_a_model_a_dataset_and_a_job_each():
     assert jobs["quick_start"].tags["unified_assets/preset"] == "quick_start"
 
 
+def test_every_asset_says_what_it_is_whose_it_is_and_of_what_kind():
+    graph = definitions().get_repository_def().asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners == ["team:unified_assets"], key
+        assert node.group_name in {"lake", "datasets", "models"}, key
+        assert node.kinds, key
+        assert key.path[0] not in {"dataset", "model"} or node.tags["unified_assets/model"] == key.path[1]
+
+
 def test_every_training_op_asks_for_the_machine():
     graph = definitions().get_repository_def()
     for model in plugins.models():
