@@ -18,6 +18,22 @@ def ui(
     serve(settings_of_state(), port=port, mlflow_port=mlflow_port, auto=auto, say=say)
 
 
+def pause() -> None:
+    """Let the rounds that compute end, and start no other until `unpause`; runs stay alive, and hold their memory."""
+    from unified_assets.compute.pausing import pause as switch
+
+    switch(settings().state / "locks" / "leases")
+    typer.echo("paused: rounds that compute end, then every model waits; `unified-assets unpause` lets them go on")
+
+
+def unpause() -> None:
+    """Let paused trainings go on."""
+    from unified_assets.compute.pausing import unpause as switch
+
+    was_on = switch(settings().state / "locks" / "leases")
+    typer.echo("goes on" if was_on else "nothing was paused")
+
+
 def doctor(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended: dead runs, slots, leases, leftovers, aliases.")] = False,
     port: Annotated[int, typer.Option(help="Port the Dagster UI would use.")] = 3000,

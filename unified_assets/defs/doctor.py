@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
@@ -193,10 +194,15 @@ def _slots(instance: dg.DagsterInstance, *, repair: bool) -> Iterator[Finding]:
 def _leases(settings: Settings, *, repair: bool) -> Iterator[Finding]:
     """Asks whose process is gone are dropped by whoever looks next; here they are counted, too."""
     from unified_assets.compute.ledger import Ledger
+    from unified_assets.compute.pausing import paused_since
 
     folder = settings.state / "locks" / "leases"
     if not (folder / "ledger.json").is_file():
         return
+    since = paused_since(folder)
+    if since is not None:
+        what = f"paused since {time.strftime('%Y-%m-%d %H:%M', time.localtime(since))}: no round starts"
+        yield _finding("pause", WARNING, what, "`unified-assets unpause` lets trainings go on.")
     ledger = Ledger(folder)
     dead = [ask for ask in ledger.read() if not journal.is_alive(ask.pid, None)]
     if dead:

@@ -7,7 +7,7 @@ COMMANDS = {
     *("run", "train", "watch", "status", "runs", "report", "presets"),
     *("sample", "refresh", "scan", "quality", "ledger", "explain"),
     *("models", "predict", "compare", "promote", "rollback", "prune", "export"),
-    *("ui", "doctor"),
+    *("ui", "pause", "unpause", "doctor"),
 }
 
 
