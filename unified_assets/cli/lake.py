@@ -19,7 +19,13 @@ def sample(
     """Write a small mixed lake with known truth and planted faults."""
     from unified_assets.sample import write
 
-    typer.echo(write(folder, seed=seed, scale=scale))
+    written = write(folder, seed=seed, scale=scale)
+    counts = ", ".join(f"{name} {count:,}" for name, count in written.files.items())
+    typer.echo(
+        f"{sum(written.files.values()):,} files ({counts}; {written.size_bytes / 1e6:.1f} MB) in {written.folder}; what is true of them: {written.truth}"
+    )
+    for what in written.skipped:
+        say(f"left out: {what}")
 
 
 def refresh() -> None:

@@ -231,7 +231,8 @@ def _clear(folders: list[Path]) -> None:
 
 
 def _owned(parts: list[str]) -> bool:
-    return any(part.isdecimal() and journal.is_alive(part, None) for part in parts)
+    """Whether the writer lives: names end with its process and a time."""
+    return len(parts) > 2 and parts[-2].isdecimal() and journal.is_alive(parts[-2], None)
 
 
 def _aliases(settings: Settings, *, repair: bool) -> Iterator[Finding]:

@@ -1,13 +1,19 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from unified_assets.core import plugins
+from unified_assets.core.settings import Settings
 from unified_assets.defs.executor import PRELOAD
+from unified_assets.defs.instance import DAGSTER_YAML
 from unified_assets.defs.partitions import MODALITY, modality_names
 from unified_assets.presets import preset_names
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def definitions():
@@ -86,3 +92,15 @@ def test_loading_the_definitions_imports_nothing_heavy():
     code = "import sys, unified_assets.definitions; print([m for m in ('torch', 'mlflow', 'sklearn', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_instance_of_dagster_dev_is_that_of_the_default_state_and_configured_alike():
+    ours, project = yaml.safe_load(DAGSTER_YAML), yaml.safe_load((PROJECT / "dagster.yaml").read_text(encoding="utf-8"))
+    home = Settings.model_fields["state"].default / "dagster"
+    places = {name: project.pop(name) for name in ("storage", "compute_logs", "local_artifact_storage")}
+    assert project == ours
+    assert places["storage"] == {"sqlite": {"base_dir": str(home)}}
+    assert {name: places[name]["config"]["base_dir"] for name in ("compute_logs", "local_artifact_storage")} == {
+        "compute_logs": str(home / "storage"),
+        "local_artifact_storage": str(home),
+    }
