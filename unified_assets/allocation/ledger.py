@@ -80,7 +80,7 @@ class Ledger:
         written = "prose without a label" if is_prose(path, row["media_type"] or "") else "no field of its records, if it holds any, was recognised as a label"
         return _none(f"{written}; see `unified-assets explain` and `columns` of unified.yaml")
 
-    def _labelled(self, path: str, uses: Uses, left: Mapping[str, str]) -> dict[str, Any]:
+    def _labelled(self, path: str, uses: Uses, left: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
         counts = uses.counts[path]
         tasks = [{"task": task, "adapter": self.adapters[task], **sides} for task, sides in sorted(counts.items())]
         more = f"; not for {'; '.join(f'{task}: {_times(*found)}' for task, found in sorted(left.items())[:2])}" if left else ""
