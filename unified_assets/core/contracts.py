@@ -6,6 +6,7 @@ the name MODALITY, CHECK, ADAPTER or MODEL; an external package offers one by an
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -348,6 +349,9 @@ class EventSink(Protocol):
     def result(self, task: str, values: Mapping[str, Any]) -> None:
         """The final figures of a task: metric, score, majority, baseline, alone, train, valid, test."""
 
+    def trial(self, number: int, parameters: Mapping[str, object]) -> "AbstractContextManager[EventSink]":
+        """A trial begins: who is told of its rounds, until the block ends."""
+
 
 class SilentSink:
     """An event sink that drops everything; for tests and benchmarks."""
@@ -363,3 +367,7 @@ class SilentSink:
 
     def result(self, task: str, values: Mapping[str, Any]) -> None:
         """Drop it."""
+
+    def trial(self, number: int, parameters: Mapping[str, object]) -> "AbstractContextManager[EventSink]":  # noqa: ARG002 - part of the protocol
+        """Drop what it says, too."""
+        return nullcontext(self)

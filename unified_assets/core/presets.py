@@ -43,6 +43,7 @@ class Preset(BaseModel):
     needs: Mapping[str, NeedsOverride] = Field(default_factory=dict, description="Model to what replaces its spec's needs.")
     exchange: bool = Field(True, description="Whether models learn from each other and start from each other's champions.")
     measure_alone: bool = Field(False, description="Whether models that learn from others are first trained by themselves too, to show what exchange gave.")
+    trials: int = Field(0, ge=0, le=1000, description="Trials of learning rate and batch size, each of some rounds, before a model trains; 0: none.")
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")
     min_steps_per_epoch: int = Field(20, ge=1, description="Fewest steps of one model in an epoch, so that few files are still learned from.")

@@ -1,6 +1,7 @@
 """What a model's step does when its model trains: plan, lease, rounds, registration, champion."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from unified_assets.defs.run_plan import RunPlan
 from unified_assets.defs.sink import StepSink
 from unified_assets.defs.steps import Step
 from unified_assets.tracking import journal
+from unified_assets.tracking.experiment import ModelRun
 from unified_assets.tracking.patience import patiently
 
 Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
@@ -47,8 +49,15 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
     parent = patient(lambda: tracker.parent(here.run_dir, name=named, parameters=preset.model_dump(mode="json")))
     facts = {"dataset": dataset.digest, "code_version": spec.version, **preset.model_dump(mode="json", exclude={"name", "description"})}
     run = patient(lambda: tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts))
+
+    @contextmanager
+    def trial_run(number: int, parameters: Mapping[str, object]) -> Iterator[ModelRun]:
+        trial = patient(lambda: tracker.child(here.run_dir, f"{spec.name} trial {number}", parent=run.run_id, parameters=parameters))
+        with tracker.running(trial):
+            yield trial
+
     with tracker.running(run):
-        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds))
+        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds, trial_run=trial_run))
         patient(lambda: run.metrics({}, preset.rounds))
         registration = register(
             tracker,
