@@ -65,9 +65,8 @@ def search(order: RoundOrder, folder: Path, *, rounds: Rounds, opened: Open) -> 
         study.tell(trial, score, state=optuna.trial.TrialState.COMPLETE if score is not None else optuna.trial.TrialState.PRUNED)
         if score is not None and score > best_score:
             best, best_score = setting, score
-    order.log(
-        f"{order.preset.trials} trials: learning rate {best.learning_rate:.3g}, batch size {best.batch_size} (usual {usual.learning_rate:.3g}, {usual.batch_size})"
-    )
+    found, before = (f"learning rate {one.learning_rate:.3g}, batch size {one.batch_size}" for one in (best, usual))
+    order.log(f"{order.preset.trials} trials: {found} (usual: {before})")
     return best
 
 
