@@ -323,3 +323,13 @@ def test_two_names_of_the_third_truth_value_are_one_class(lake, specs):
 
     _, found = run(lake({"f/rules-train.jsonl": part("a", "Unknown"), "f/rules-validation.jsonl": part("b", "Uncertain")}), specs)
     assert found["tasks"]["classes"].to_list() == [["False", "True", "Unknown"]]
+
+
+def test_of_few_recordings_of_each_class_one_is_measured_on(lake, specs):
+    """Six files in three classes, cut into many windows each: no class is tested on only, none is learned only."""
+    rows = "".join(f"{kind} {take} says part number {n},{kind},{kind}{take}\n" for kind in ("rain", "wind", "fire") for take in range(2) for n in range(10))
+    (task,) = allocate(lake({"t/all.csv": f"text,label,session\n{rows}"}), specs=specs).tasks
+    assert (task["train"], task["valid"], task["test"]) == (30, 0, 30)
+    examples = Store(lake({}).state).table("examples")
+    met = {(row["split"], row["target"]) for row in examples.iter_rows(named=True)}
+    assert met == {(side, kind) for side in ("train", "test") for kind in ("rain", "wind", "fire")}
