@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
 
@@ -96,14 +97,19 @@ def _kind_of_fields(fields: frozenset[str]) -> str | None:
 
 def _kind(path: str, levels: int | None) -> str | None:
     """The kind that the name says, else the nearest folder; None where one of them names two."""
-    pure = PurePosixPath(path)
-    folders = list(reversed(pure.parent.parts))
-    for name in (pure.stem, *folders[:levels]):
-        kinds = {KIND_OF[word] for word in words(name) if word in KIND_OF}
-        kinds -= {"form"} if "tax" in kinds else set()  # a tax form
+    folders = path.split("/")[-2::-1]
+    for kinds in (_kinds(stem(path)), *map(_kinds_of_folder, folders[:levels])):
         if kinds:
-            return kinds.pop() if len(kinds) == 1 else None
+            return next(iter(kinds)) if len(kinds) == 1 else None
     return None
+
+
+def _kinds(name: str) -> frozenset[str]:
+    found = frozenset(KIND_OF[word] for word in words(name) if word in KIND_OF)
+    return found - {"form"} if "tax" in found else found  # a tax form
+
+
+_kinds_of_folder = lru_cache(maxsize=4096)(_kinds)
 
 
 def _write_example(folder: Path) -> None:

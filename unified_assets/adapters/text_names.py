@@ -3,14 +3,14 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import polars as pl
 
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
 from unified_assets.records.lines import parse_lines
 from unified_assets.records.markup import passages
-from unified_assets.records.names import declared_split, parent, stem, without_splits
+from unified_assets.records.names import declared_split, extension, parent, stem, without_splits
 from unified_assets.records.naming import MIN_FILES, Naming, code_at_end, from_end, from_front
 from unified_assets.records.places import is_prose, is_sidecar, sidecar_stems
 from unified_assets.records.prose import PROSE_LIMIT, body_of
@@ -27,9 +27,9 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     stems = sidecar_stems(view)
     folders: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, media_type in view.files.filter(pl.col("modality") == "text").select("path", "media_type").sort("path").iter_rows():
-        extension = PurePosixPath(path).suffix.lower().lstrip(".")
-        if (extension in MARKUP or is_prose(path, media_type)) and not is_sidecar(path, stems):
-            folders[without_splits(parent(path)), "markup" if extension in MARKUP else "prose"].append(path)
+        ending = extension(path)
+        if (ending in MARKUP or is_prose(path, media_type)) and not is_sidecar(path, stems):
+            folders[without_splits(parent(path)), "markup" if ending in MARKUP else "prose"].append(path)
     for (folder, kind), paths in sorted(folders.items()):
         names = [stem(path) for path in paths]
         naming = _naming(names)

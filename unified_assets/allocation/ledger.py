@@ -1,7 +1,7 @@
 """Files, models, rows and reasons in; exactly one ledger row for every file and model out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,18 @@ from unified_assets.core.contracts import ModelSpec
 from unified_assets.records.places import is_prose
 
 SPLITS = ("train", "valid", "test")
+_SIDE = {"train": "training", "valid": "validation", "test": "test"}
+_OF = {
+    "image": "images",
+    "audio": "sounds",
+    "video": "videos",
+    "document": "documents",
+    "image_text": "sentences about images",
+    "causal": "causes and effects",
+    "math": "arithmetic and word problems",
+    "logic": "entailment, rules and formulas",
+    "concept": "concepts and classes of texts",
+}
 _A = {"image": "an image", "audio": "a sound", "text": "a text", "video": "a video", "document": "a document", "other": "of no modality"}
 
 
@@ -71,14 +83,16 @@ class Ledger:
         path, modality = row["path"], row["modality"]
         via = takes(spec, modality)
         if via is None:
-            return _none(f"{_A.get(modality, modality)}; {spec.name} learns from {' and '.join(spec.modalities)} only")
+            return _none(f"{_A.get(modality, modality)}; {spec.name} learns from {_listed(spec.modalities)} only")
         if modality != "text":
             return {"use": "unlabelled", "tasks": [], "via": via, "reason": "nothing says what it shows: no class folder, file name, manifest or sidecar"}
         others = sorted(name for name, uses in self.uses.items() if path in uses.counts or path in uses.sources)
         if others:
-            return _none(f"what it tells is learned by {', '.join(others)}; {spec.name} learns {' and '.join(sorted(spec.subjects))}")
-        written = "prose without a label" if is_prose(path, row["media_type"] or "") else "no field of its records, if it holds any, was recognised as a label"
-        return _none(f"{written}; see `unified-assets explain` and `columns` of unified.yaml")
+            taught = _listed(sorted({_OF.get(subject, subject) for subject in spec.subjects}))
+            return _none(f"its labels are learned by {_listed(others)}; {spec.name} learns {taught}")
+        if is_prose(path, row["media_type"] or ""):
+            return _none("prose without a label: no folder, file name, line form or front matter says what it is")
+        return _none("no label was recognised in it: no field of its records by name or values; `columns` in unified.yaml can name one")
 
     def _labelled(self, path: str, uses: Uses, left: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
         counts = uses.counts[path]
@@ -89,10 +103,14 @@ class Ledger:
 
 
 def _sides(counts: Mapping[str, int]) -> str:
-    """`1 test example`, `12 train and 3 valid examples`."""
-    met = [(side, count) for side, count in counts.items() if count]
-    said = " and ".join(f"{count} {side}" for side, count in met)
-    return f"{said} example{'' if sum(count for _, count in met) == 1 else 's'}"
+    """`1 test example`, `12 training and 3 validation examples`."""
+    met = [(_SIDE[side], count) for side, count in counts.items() if count]
+    return f"{_listed([f'{count} {side}' for side, count in met])} example{'' if sum(count for _, count in met) == 1 else 's'}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
 
 
 def _times(reason: str, count: int) -> str:

@@ -14,7 +14,7 @@ from unified_assets.allocation.units import OPTION_WORDS, Row
 EXACT = ("media_type", "sample_rate_hz", "channels")
 SIZES = ("size_bytes", "duration_s", "width", "height")
 NEIGHBOURS = 5
-MOST_COMPARED = 2000  # files that are compared with each other
+MOST_COMPARED = 1000  # files that are compared with each other
 MIN_ALONE = 8  # files of a class that a value stands for
 CERTAIN = 0.98
 GAIN = 0.1  # above the majority class, and beyond what is met by chance
@@ -72,7 +72,7 @@ def _together(files: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> floa
     for place, point in enumerate(points):
         distance = ((points - point) ** 2).sum(axis=1)
         distance[place] = np.inf
-        nearest = targets[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+        nearest = targets[np.argpartition(distance, NEIGHBOURS)[:NEIGHBOURS]]
         hits += Counter(nearest.tolist()).most_common(1)[0][0] == targets[place]
     return hits / len(chosen)
 

@@ -14,6 +14,8 @@ SHARES: Mapping[str, float] = {"train": 0.70, "valid": 0.15, "test": 0.15}
 HELD_OUT: Mapping[str, float] = {"train": 0.85, "valid": 0.15}
 LARGEST = 0.15  # a weak key may tie at most this share of a task's rows together
 LARGEST_ROWS = 8
+FEW_GROUPS = 3  # of a class
+LARGE = 4  # examples of a group
 CROSSING = 0.5  # of the keys on declared sides are met in train
 UNTAUGHT = "its files lie in test beside a train folder that holds none of them: measured, and learned from other models only"
 
@@ -207,7 +209,7 @@ def _fill(task: str, rows: list[Row], effective: _Effective, components: Compone
     fresh = {component for component in labels if component not in side_of}
     for name in sorted(strata):
         division.divide(strata[name])
-    division.fill_empty_sides(fresh, set(labels))
+    division.fill_empty_sides(fresh, strata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,16 +233,25 @@ class _Division:
         for component in sorted(fresh, key=self._order):
             lacking = {name: round(share * total - counts[name] + self.carry[name], 6) for name, share in self.shares.items()}
             side = "train" if counts["train"] == 0 else max(reversed(lacking), key=lacking.__getitem__)
+            if counts["train"] and "test" in lacking and counts["test"] == 0 and self._few(found):
+                side = "test"  # of two recordings of a class, one is measured on
             self.side_of[component] = side
             counts[side] += self.sizes[component]
         if fresh:
             self.carry.update({name: share * total - counts[name] + self.carry[name] for name, share in self.shares.items()})
 
-    def fill_empty_sides(self, fresh: set[str], every: set[str]) -> None:
-        """A side that got nothing takes a component of train, where train keeps at least one."""
+    def _few(self, found: list[str]) -> bool:
+        """Whether a class has two or three groups, of several examples each."""
+        return len(found) <= FEW_GROUPS and sum(self.sizes[component] for component in found) >= LARGE * len(found)
+
+    def fill_empty_sides(self, fresh: set[str], strata: Mapping[str, list[str]]) -> None:
+        """A side that got nothing takes a component of train, where train keeps at least one, also of its class where that has few."""
+        every = {component for found in strata.values() for component in found}
+        few = [found for found in strata.values() if self._few(found)]
         for empty in ("test", "valid"):
             taken = sum(self.side_of[component] == "train" for component in every)
-            movable = sorted((component for component in fresh if self.side_of[component] == "train"), key=self._order)
+            last = {learned[0] for found in few if len(learned := [one for one in found if self.side_of[one] == "train"]) == 1}
+            movable = sorted((component for component in fresh - last if self.side_of[component] == "train"), key=self._order)
             if empty in self.shares and taken >= 2 and movable and not any(self.side_of[component] == empty for component in every):
                 self.side_of[movable[-1]] = empty
 

@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 SPLIT_WORDS = {
     "train": "train",
@@ -121,7 +120,16 @@ def fields_of_name(name: str) -> tuple[tuple[str, ...], str]:
 
 def stem(path: str) -> str:
     """The file name without its last extension."""
-    return PurePosixPath(path).stem
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name
+
+
+def extension(path: str) -> str:
+    """The last extension in lower case, without its dot; "" where there is none."""
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot + 1 :].lower() if 0 < dot < len(name) - 1 else ""
 
 
 @lru_cache(maxsize=65_536)

@@ -15,6 +15,8 @@ MIN_PER_CLASS = 4
 AGREEMENT = 0.8  # of the names share one pattern from the front
 FROM_END = 0.95  # of the names have letters in the field counted from the end
 DEPTH = 3  # fields from the end that are looked at
+SEEN = 400  # names that are looked at first
+MOST_CLASSES = 60
 MAX_NUMERIC = 20  # more different numbers than this are an index, not classes
 MIN_GROUPS = 4
 MIN_REPEATED = 0.6  # of the names have a code that others have too
@@ -63,6 +65,8 @@ def from_end(names: Sequence[str]) -> Naming | None:
     """The class where fronts differ: the last field but one or two in which nearly all names have one of a few words."""
     if len(names) < MIN_FILES:
         return None
+    if len(names) > SEEN and not _worth_it([fields_of_name(name)[0] for name in names[:: len(names) // SEEN]]):
+        return None
     fields = [fields_of_name(name)[0] for name in names]
     for place in range(-1, -DEPTH - 1, -1):
         members = tuple(number for number, parts in enumerate(fields) if len(parts) > -place and parts[place].isalpha() and len(parts[place]) > 1)
@@ -70,6 +74,15 @@ def from_end(names: Sequence[str]) -> Naming | None:
         if len(members) >= FROM_END * len(names) and _is_class(column, numeric=False):
             return Naming(label=place, members=members)
     return None
+
+
+def _worth_it(fields: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a share of the names has letters in one of the last fields, and not as many words as names."""
+    for place in range(-1, -DEPTH - 1, -1):
+        column = [parts[place].lower() for parts in fields if len(parts) > -place and parts[place].isalpha()]
+        if len(column) >= 0.9 * len(fields) and 2 <= len(set(column)) <= MOST_CLASSES:
+            return True
+    return False
 
 
 def code_at_end(names: Sequence[str]) -> Naming | None:
@@ -126,7 +139,7 @@ def _sides(parts: Iterable[str]) -> Iterator[str]:
 
 def _is_class(column: Sequence[str], *, numeric: bool) -> bool:
     counts = Counter(column)
-    if not 2 <= len(counts) <= min(60, len(column) // MIN_PER_CLASS) or any(
+    if not 2 <= len(counts) <= min(MOST_CLASSES, len(column) // MIN_PER_CLASS) or any(
         value.lower() in STRUCTURAL_WORDS or value.lower() in SPLIT_WORDS for value in counts
     ):
         return False

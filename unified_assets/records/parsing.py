@@ -5,14 +5,13 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from unified_assets.core.contracts import Records
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.formats.encodings import decode_text
 from unified_assets.records import markup, structured
-from unified_assets.records.names import nested, split_of_file
+from unified_assets.records.names import extension, nested, split_of_file
 
 VALUE_LIMIT = 20_000  # characters kept of one value
 ROW_LIMIT = 200_000
@@ -33,8 +32,8 @@ def text_of(data: bytes, *, whole: bool = True) -> str:
 
 def form_of(path: str, media_type: str = "") -> str | None:
     """What a file's records are written as: csv, json or xml by its extension, where that says nothing by what the catalog found; or `lines`."""
-    extension = PurePosixPath(path).suffix.lower().lstrip(".")
-    return FORMS.get(extension) or (TYPES.get(media_type) if extension not in PROSE_EXTENSIONS else "lines" if extension in {"txt", "text"} else None)
+    ending = extension(path)
+    return FORMS.get(ending) or (TYPES.get(media_type) if ending not in PROSE_EXTENSIONS else "lines" if ending in {"txt", "text"} else None)
 
 
 def parse(path: str, text: str, *, cut: bool = False, media_type: str = "") -> Records | None:

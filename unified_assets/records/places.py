@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 import polars as pl
 
 from unified_assets.core.contracts import LakeView, Records
 from unified_assets.records.columns import Column, columns
-from unified_assets.records.names import declared_split, parent, side_of_folder, without_splits
+from unified_assets.records.names import declared_split, extension, parent, side_of_folder, stem, without_splits
 from unified_assets.records.parsing import FORMS, form_of
 
 MEDIA = ("image", "audio", "video", "document")
@@ -60,8 +59,8 @@ def _trains_among_classes(folders: Iterable[str]) -> frozenset[str]:
 
 def is_prose(path: str, media_type: str) -> bool:
     """Whether a text file is prose rather than records."""
-    extension = PurePosixPath(path).suffix.lower().lstrip(".")
-    return (media_type in PROSE and extension not in RECORD_EXTENSIONS) or (media_type in LIKE_PROSE and extension in PROSE_NAMES)
+    ending = extension(path)
+    return (media_type in PROSE and ending not in RECORD_EXTENSIONS) or (media_type in LIKE_PROSE and ending in PROSE_NAMES)
 
 
 def by_folder(found: Iterable[Place]) -> dict[str, list[Place]]:
@@ -92,10 +91,10 @@ class MediaIndex:
         rows = files.filter(pl.col("modality").is_in(MEDIA)).select("path", "modality").sort("path").rows()
         names: dict[str, list[str]] = defaultdict(list)
         for path, _ in rows:
-            pure = PurePosixPath(path)
-            names[pure.name].append(path)
-            if pure.stem != pure.name:
-                names[pure.stem].append(path)
+            name, bare = path.rpartition("/")[2], stem(path)
+            names[name].append(path)
+            if bare != name:
+                names[bare].append(path)
         return MediaIndex(dict(rows), {name: tuple(paths) for name, paths in names.items()})
 
     def resolve(self, value: str, base: str) -> str | None:
@@ -124,7 +123,7 @@ class MediaIndex:
             found: dict[str, list[str]] = defaultdict(list)
             near = [path for path in self.modality if not base or path.startswith(base + "/")]
             for path in near if len(near) <= MOST_RUNS else ():
-                for run in _runs(PurePosixPath(path).stem):
+                for run in _runs(stem(path)):
                     found[run].append(path)
             self.by_run[base] = {run: tuple(paths) for run, paths in found.items()}
         return self.by_run[base]
@@ -182,15 +181,13 @@ def _by_run(values: Iterable[str], base: str, index: MediaIndex) -> tuple[str | 
 
 def sidecar_stems(view: LakeView) -> set[tuple[str, str]]:
     """(parent of the folder, stem) of every media file: a record file at the same place is a sidecar, not a table."""
-    return {
-        (root, PurePosixPath(path).stem) for path in view.files.filter(pl.col("modality").is_in(MEDIA))["path"] for root in {parent(path), parent(parent(path))}
-    }
+    return {(root, stem(path)) for path in view.files.filter(pl.col("modality").is_in(MEDIA))["path"] for root in {parent(path), parent(parent(path))}}
 
 
 def is_sidecar(path: str, stems: set[tuple[str, str]]) -> bool:
     """Whether a media file of the same stem lies in the same folder or in one beside it."""
-    stem = PurePosixPath(path).stem
-    return (parent(path), stem) in stems or (bool(parent(path)) and (parent(parent(path)), stem) in stems)
+    folder, name = parent(path), stem(path)
+    return (folder, name) in stems or (bool(folder) and (parent(folder), name) in stems)
 
 
 __all__ = ["MEDIA", "ROLE_OF", "Column", "MediaIndex", "Place", "by_folder", "file_field", "is_prose", "is_sidecar", "places", "record_paths", "sidecar_stems"]

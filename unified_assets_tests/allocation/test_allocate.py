@@ -256,7 +256,7 @@ def test_explain_tells_of_a_file_what_it_is_who_learns_from_it_and_what_is_kept_
     run(settings, specs)
     lines = explain(settings, "asks.csv").splitlines()
     assert lines[0] == f"asks.csv: text, text/csv, {(settings.raw / 'asks.csv').stat().st_size:,} bytes; quality found nothing against it"
-    assert lines[1] == "  concept_models learns from labels: 14 train and 3 valid and 3 test examples of asks_csv_intent"
+    assert lines[1] == "  concept_models learns from labels: 14 training, 3 validation and 3 test examples of asks_csv_intent"
     assert "Task asks_csv_intent (concept), learned by concept_models: tell the class" in lines
     assert "  20 examples: 14 to train, 3 to validate, 3 to test" in lines
     assert "  Given to the model: text" in lines
@@ -287,9 +287,9 @@ def test_every_reason_of_the_ledger_says_what_and_why(lake, specs):
     assert ledger["pets/cat/5.png", "math_model"] == "an image; math_model learns from text only"
     both = "contradictory label: the same content stands as cat and as dog (pets__class_folders)"
     assert ledger["pets/cat/0.png", "vision_service"] == ledger["pets/dog/copy.png", "vision_service"] == both
-    assert ledger["asks.csv", "math_model"] == "what it tells is learned by concept_models; math_model learns math"
-    assert ledger["prose.txt", "logic_model"].startswith("prose without a label; ")
-    assert ledger["table.csv", "logic_model"].startswith("no field of its records, if it holds any, was recognised as a label; ")
+    assert ledger["asks.csv", "math_model"] == "its labels are learned by concept_models; math_model learns arithmetic and word problems"
+    assert ledger["prose.txt", "logic_model"].startswith("prose without a label: ")
+    assert ledger["table.csv", "logic_model"].startswith("no label was recognised in it: ")
     assert ledger["odd.wav", "audio_service"] == "nothing says what it shows: no class folder, file name, manifest or sidecar"
     assert ledger["x.bin", "vision_service"] == "unsupported: unknown_format"
 
@@ -323,3 +323,13 @@ def test_two_names_of_the_third_truth_value_are_one_class(lake, specs):
 
     _, found = run(lake({"f/rules-train.jsonl": part("a", "Unknown"), "f/rules-validation.jsonl": part("b", "Uncertain")}), specs)
     assert found["tasks"]["classes"].to_list() == [["False", "True", "Unknown"]]
+
+
+def test_of_few_recordings_of_each_class_one_is_measured_on(lake, specs):
+    """Six files in three classes, cut into many windows each: no class is tested on only, none is learned only."""
+    rows = "".join(f"{kind} {take} says part number {n},{kind},{kind}{take}\n" for kind in ("rain", "wind", "fire") for take in range(2) for n in range(10))
+    (task,) = allocate(lake({"t/all.csv": f"text,label,session\n{rows}"}), specs=specs).tasks
+    assert (task["train"], task["valid"], task["test"]) == (30, 0, 30)
+    examples = Store(lake({}).state).table("examples")
+    met = {(row["split"], row["target"]) for row in examples.iter_rows(named=True)}
+    assert met == {(side, kind) for side in ("train", "test") for kind in ("rain", "wind", "fire")}
