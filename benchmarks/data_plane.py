@@ -178,7 +178,11 @@ def print_rivals(lake: Path, ours: dict[str, float]) -> None:
         if not rivals.installed(name):
             print(f"{name}: not installed, skipped (pip install {rival.package})")
             continue
-        told = answer_of([sys.executable, rivals.__file__, name, str(lake)], name)
+        try:
+            told = answer_of([sys.executable, rivals.__file__, name, str(lake)], name)
+        except SystemExit as error:
+            print(f"{name}: {str(error).splitlines()[-1]}")
+            continue
         speed = told["files"] / max(told["cpu_s"], 1e-9)
         right = f", {told['right'] / told['files']:.4f} right" if "right" in told else ""
         beside = f"; ours, {rival.compared_with}: {ours[rival.compared_with]:,.0f}" if rival.compared_with in ours else ""
