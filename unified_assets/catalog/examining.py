@@ -29,7 +29,6 @@ SHARD = 20_000  # files that are Python objects at one time: memory stays flat, 
 LARGE_BYTES_PER_S = 20e6  # what a large file is given time for, beyond the limit of all files
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _FIXED = ["file_id", "modality", "media_type", "extension_agrees", "status", "reason"]
-_PROBED = [name for name in tables.CATALOG if name not in {*_KEY, *_FIXED}]
 _WORKER_FAILURES = ("crash", "timeout", "out_of_memory")
 Log = Callable[[str], None]
 
@@ -147,11 +146,14 @@ def _frame(part: pl.DataFrame, results: Sequence[Sequence[Any]]) -> pl.DataFrame
     """Catalog rows: the columns of the walk, and what the workers said of each of its rows."""
     assert len(results) == part.height
     *fixed, probed = zip(*results, strict=True)
-    told = {name for values in probed for name in values}
-    data: dict[str, Sequence[Any]] = dict(zip(_FIXED, fixed, strict=True))
-    data |= {name: [values.get(name) for values in probed] if name in told else [None] * part.height for name in _PROBED}
-    found = [pl.Series(name, values, dtype=tables.CATALOG[name], strict=False) for name, values in data.items()]
-    return part.with_columns(found).select(list(tables.CATALOG))
+    told: dict[str, list[Any]] = {}
+    for row, values in enumerate(probed):
+        for name, value in values.items():
+            if name not in told:
+                told[name] = [None] * part.height
+            told[name][row] = value
+    found = [pl.Series(name, values, dtype=tables.CATALOG[name], strict=False) for name, values in (*zip(_FIXED, fixed, strict=True), *told.items())]
+    return _conform(part.with_columns(found))
 
 
 def _conform(rows: pl.DataFrame) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from unified_assets.compute.nursery import HEADER, OUT_OF_MEMORY, Nursery, Origi
 from unified_assets.core import plugins
 from unified_assets.core.errors import UsageError
 
-BATCH = 64
+BATCH = 128
 RECYCLE_AFTER = 10_000  # items one worker handles before it is replaced: leaks of native decoders stay small
 _CHUNK = 1 << 20
 

@@ -138,9 +138,10 @@ def _picture(track: _Track) -> Mapping[str, Any] | None:
     frames = struct.unpack_from(">L", track.boxes.get(b"stsz", b""), 8)[0]
     steps = track.boxes.get(b"stts", b"")
     count, told, step = struct.unpack_from(">LLL", steps, 4)
-    if count != 1 or told != frames or not 0 < frames <= MAX_FRAMES or not 0 <= step * frames - track.duration < step:
+    if count != 1 or told != frames or not 0 < frames <= MAX_FRAMES or abs(step * frames - track.duration) > step:
         return None
-    return {"width": width, "height": height, "duration_s": track.duration / track.timescale, "fps": track.timescale / step, "frames": frames}
+    duration = min(track.duration, step * frames)
+    return {"width": width, "height": height, "duration_s": duration / track.timescale, "fps": track.timescale / step, "frames": frames}
 
 
 def _sound(track: _Track) -> Mapping[str, Any] | None:
