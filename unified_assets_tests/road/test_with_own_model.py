@@ -22,7 +22,7 @@ def own(shell, trained, tmp_path_factory):
     subprocess.run(command, check=True, capture_output=True)
     shell.python_path = site
     try:
-        done = shell.run("train", "--preset", shell.preset("own"), "--models", "colour_service,audio_service")
+        done = shell.run("train", "--preset", shell.preset("own", "seed: 10"), "--models", "colour_service,audio_service")
         picture = next(path for path in sorted(shell.raw.rglob("*.png")) if path.parent.name.isdigit())
         answered = shell.run("predict", "colour_service", picture)
         yield SimpleNamespace(before=before, done=done, status=shell.status(), answered=answered, ledger=shell.table("allocation"))
