@@ -33,10 +33,10 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     rate = order.plan.learning_rate * state.progress.lr_scale * rate_at(state.progress.steps, total)
     steps_before = state.progress.steps
     for _epoch in range(epochs):
-        sizes = {task: size or len(draw.lessons[task].rows) for task, size in order.sizes().items() if size or task in draw.lessons}
+        sizes = order.sizes()
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
-        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps()), state.generator) if sizes else ():
+        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps()), state.generator):
             share = state.progress.lr_scale * rate_at(state.progress.steps, total)
             loss = _step(order, state, task, draw, share)
             watch.see(task, loss)
@@ -61,12 +61,12 @@ class _Draws:
 
 def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _Draws:
     size, generator = order.preset.batch_size, state.generator
-    rows = {data.info.task: batches(data.rows("train"), size, generator) for data in order.tasks if len(data.rows("train"))}
+    rows = {data.info.task: batches(data.rows("train"), size, generator) for data in order.tasks}
     if order.pairs is not None:
         rows[CONTRASTIVE] = batches(knowledge.pair_rows(order.pairs), size, generator)
     by_task = {lesson.task: lesson for lesson in teaching}
     taught = {task: weighted_batches(lesson.rows, lesson.balance, size, generator) for task, lesson in by_task.items()}
-    due = {task: cycle([True] + [False] * (LESSON_EVERY - 1) if task in rows else [True]) for task in by_task}
+    due = {task: cycle([True] + [False] * (LESSON_EVERY - 1)) for task in by_task}
     return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=taught, due=due)
 
 
@@ -98,25 +98,24 @@ def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, shar
 def _losses(order: RoundOrder, state: TrainingState, task: str, draw: _Draws) -> Iterator[Any]:
     """The parts of a step's loss, each to be sent backwards before the next is computed."""
     cuts = state.progress.accumulate
+    batch = next(draw.rows[task])
     if task == CONTRASTIVE:
         with precision(order.device):
-            loss = state.learner.pair_loss(order.pairs, next(draw.rows[task]))  # contrastive: in parts it would be another loss
+            loss = state.learner.pair_loss(order.pairs, batch)  # contrastive: in parts it would be another loss
         if loss is not None:
             yield loss
         return
-    data, labelled = draw.data[task], task in draw.rows
-    batch = next(draw.rows[task]) if labelled else np.empty(0, np.int64)
+    data = draw.data[task]
     for rows in _parts(batch, cuts):
         with precision(order.device):
             yield state.learner.loss(data, rows) * (len(rows) / len(batch))
     lesson = draw.lessons.get(task)
     if lesson is not None and order.pairs is not None and next(draw.due[task]):
         pairs, places = knowledge.as_task(order.pairs, data), next(draw.taught[task])
-        weight = LESSON_EVERY * lesson.weight if labelled else lesson.weight
         for part in _parts(places, cuts):
             targets = _tensor(lesson.targets[part], state.device)
             with precision(order.device):
-                yield state.learner.loss(pairs, lesson.rows[part], targets) * (weight * len(part) / len(places))
+                yield state.learner.loss(pairs, lesson.rows[part], targets) * (LESSON_EVERY * lesson.weight * len(part) / len(places))
 
 
 def _parts(rows: np.ndarray, cuts: int) -> list[np.ndarray]:

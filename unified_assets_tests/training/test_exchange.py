@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 
-from unified_assets.core.errors import NothingToTrain, YieldStep
+from unified_assets.core.errors import YieldStep
 from unified_assets.training import merge_logs
 from unified_assets.training.exchange import cohen_kappa, in_classes, is_trusted, lessons
 from unified_assets.training.knowledge import Answers, answerable, pair_rows, read, write
@@ -121,42 +121,3 @@ def test_knowledge_is_read_back_as_written_and_a_tombstone_is_empty(tmp_path):
     assert (found.model, found.task, found.classes, found.train, found.ids) == ("eye", "t", ("a", "b"), 10, one.ids)
     assert (found.log_probs == one.log_probs).all()
     assert read(tmp_path / "nothing") == []
-
-
-def unlabelled(data):
-    """The same data, with a test side only."""
-    (task,) = data.tasks
-    rows = task.rows("test")
-    only = tiny.task_data(task.arrays["vector"]["x"][rows], np.asarray(task.target)[rows], ["test"] * len(rows))
-    return tiny.MemoryDataset(model=data.model, digest=f"{data.digest}-unlabelled", tasks=(only,), pairs=data.pairs)
-
-
-def train_both(run_dir, data, preset):
-    outcomes = {}
-    while len(outcomes) < 2:
-        for model in data:
-            if model not in outcomes:
-                try:
-                    outcomes[model] = tiny.train(model, run_dir, data=data[model], preset=preset, stall_s=0.1)
-                except YieldStep:
-                    continue
-    return {model: outcome.results["tasks"][0] for model, outcome in outcomes.items()}
-
-
-def test_a_task_without_any_training_label_is_learned_from_a_peer_on_pairs(tmp_path):
-    data = {"ear": unlabelled(tiny.dataset("ear", noise=1.0)), "eye": tiny.dataset("eye", per_class=60, noise=1.0)}
-    results = train_both(tmp_path, data, PRESET)
-    assert (results["ear"]["train"], results["ear"]["test"], results["ear"]["majority"]) == (0, 400, None)
-    assert results["ear"]["score"] >= 0.9
-
-
-def test_a_task_without_any_training_label_is_refused_where_nobody_can_teach_it(tmp_path):
-    with pytest.raises(NothingToTrain, match="none of its tasks has a training example"):
-        tiny.train("ear", tmp_path, data=unlabelled(tiny.dataset("ear")), preset=PRESET.model_copy(update={"exchange": False}))
-
-
-def test_two_models_without_labels_teach_each_other_nothing(tmp_path):
-    data = {model: unlabelled(tiny.dataset(model, noise=1.0)) for model in ("ear", "eye")}
-    results = train_both(tmp_path, data, PRESET)
-    assert [result["train"] for result in results.values()] == [0, 0]
-    assert merge_logs(tmp_path)[0]["steps"].to_list() == [0] * 16
