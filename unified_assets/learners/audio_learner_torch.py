@@ -88,15 +88,14 @@ class AudioLearner(nn.Module):
         pooled = functional.dropout(self.trunk(mel, self.norm_keys[task]), 0.3, self.training)
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
-    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """By what each task is trained on: standardise its wide features, and by its labels see how far its pitch may be moved."""
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """By the training part of each task: standardise its wide features, and see how far its pitch may be moved."""
         for data in tasks:
-            seen, rows = parts.seen_in_training(data, pairs)
+            rows = data.rows("train")
             if len(rows):
-                mel, seconds = self._sound(seen, rows, self.tasks[data.info.task])
+                mel, seconds = self._sound(data, rows, self.tasks[data.info.task])
                 with torch.no_grad():
                     parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
-            if len(rows) and seen is data:
                 fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
 
     def optimizers(self, learning_rate: float) -> list[Any]:

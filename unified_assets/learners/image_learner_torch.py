@@ -114,13 +114,13 @@ class ImageLearner(nn.Module):
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by what it is trained on."""
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part."""
         for data in tasks:
-            seen, rows = parts.seen_in_training(data, pairs)
+            rows = data.rows("train")
             if len(rows):
                 key = self.keys[data.info.task]
-                wide = parts.in_batches(rows, BATCH, lambda chosen, seen=seen: self._fixed(seen, chosen), 0)  # type: ignore[misc]
+                wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]
                 parts.wide_of(self.wide, key).fit(wide)
 
     @torch.no_grad()

@@ -118,15 +118,15 @@ class AlignLearner(nn.Module):
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by what it is trained on."""
+    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part."""
         self.eval()
         for data in tasks:
+            rows = data.rows("train")
             task = self.tasks[data.info.task]
-            self._fit_pitch(data, data.rows("train"), task)
-            seen, rows = parts.seen_in_training(data, pairs)
+            self._fit_pitch(data, rows, task)
             if len(rows) and task["inputs"]:
-                parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, seen=seen: self._fixed(seen, chosen), 0))  # type: ignore[misc]
+                parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
 
     def _fit_pitch(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> None:
         """See how far the sounds of a task may be moved in pitch; what occurs in pairs may be of any task, so no farther than the least."""

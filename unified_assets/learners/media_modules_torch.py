@@ -3,7 +3,6 @@
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
+from unified_assets.core.contracts import Prediction, TaskInfo
 
 SMOOTHING = 0.1
-STATISTICS_ROWS = 2000
 AUXILIARY = 0.3  # weight of each branch's own loss: each must be able to answer alone
 
 
@@ -26,16 +24,6 @@ def task_key(task: str) -> str:
 def head_key(task: str, classes: Sequence[str]) -> str:
     """The name of a task's head: other classes make another head, so that no row is taken over by another class."""
     return f"{task_key(task)}_{zlib.crc32(chr(0).join(classes).encode('utf-8', 'surrogatepass')):08x}"
-
-
-def seen_in_training(data: TaskData, pairs: TaskData | None) -> tuple[TaskData, np.ndarray]:
-    """The data and rows (k,) int64 that statistics of a task are taken from: its training part, without one the pairs it is taught on."""
-    rows = data.rows("train")
-    if len(rows) or pairs is None or not all(role in pairs.media for role in data.media):
-        return data, rows
-    rows = pairs.rows("train")
-    whole = np.all([pairs.media[role][1][rows] >= 0 for role in data.media], axis=0)
-    return replace(pairs, info=data.info), rows[whole][:STATISTICS_ROWS]
 
 
 class TaskNorm(nn.Module):

@@ -21,6 +21,8 @@ MAX_NUMERIC = 20  # more different numbers than this are an index, not classes
 MIN_GROUPS = 4
 MIN_REPEATED = 0.6  # of the names have a code that others have too
 CODE = range(2, 7)  # letters of a code after a number: `1017_RH`, `32cds`
+_YEAR, _MONTH, _DAY, _TIME = range(1900, 2100), range(1, 13), range(1, 32), range(60)
+_CLOCK = frozenset({"at", "um", "t", "z", "am", "pm", "utc"})
 SIDED = 0.95  # of the names of a folder hold one word for a side
 MIN_SIDED = 8
 
@@ -50,7 +52,8 @@ def from_front(names: Sequence[str]) -> Naming | None:
     members = tuple(place for place, (_, own) in enumerate(fields) if own == skeleton)
     columns = [[fields[place][0][field] for place in members] for field in range(len(fields[members[0]][0]))]
     numeric = [column[0].isdigit() for column in columns]
-    fits = [place for place, column in enumerate(columns) if _is_class(column, numeric=numeric[place])]
+    dates = _dates(columns)
+    fits = [place for place, column in enumerate(columns) if place not in dates and _is_class(column, numeric=numeric[place])]
     last_number = max((place for place in range(len(columns)) if numeric[place] and len(set(columns[place])) > 1), default=None)
     if len(fits) > 1 and last_number in fits:
         fits.remove(last_number)
@@ -139,13 +142,33 @@ def _sides(parts: Iterable[str]) -> Iterator[str]:
 
 def _is_class(column: Sequence[str], *, numeric: bool) -> bool:
     counts = Counter(column)
-    if not 2 <= len(counts) <= min(MOST_CLASSES, len(column) // MIN_PER_CLASS) or any(
-        value.lower() in STRUCTURAL_WORDS or value.lower() in SPLIT_WORDS for value in counts
-    ):
+    if not 2 <= len(counts) <= min(MOST_CLASSES, len(column) // MIN_PER_CLASS):
+        return False
+    words = {value.lower() for value in counts}
+    if words & STRUCTURAL_WORDS or words & SPLIT_WORDS.keys() or words <= _CLOCK:
         return False
     if numeric and (len(counts) > MAX_NUMERIC or (len(column[0]) >= 3 and column[0].startswith("0"))):
         return False
     return sum(count >= MIN_PER_CLASS for count in counts.values()) >= 0.8 * len(counts)
+
+
+def _dates(columns: Sequence[Sequence[str]]) -> frozenset[int]:
+    """Fields of a date and the time after it (`2021-03-05 at 10.11.12`): they say when, not what."""
+    found: set[int] = set()
+    for first in range(len(columns) - 2):
+        orders = ((_YEAR, _MONTH, _DAY), (_DAY, _MONTH, _YEAR), (_MONTH, _DAY, _YEAR))
+        if any(all(_within(columns[first + step], bounds) for step, bounds in enumerate(order)) for order in orders):
+            found |= {first, first + 1, first + 2}
+    last = max(found, default=len(columns))
+    for place in range(last + 1, len(columns)):
+        if not (_within(columns[place], _TIME) or set(map(str.lower, columns[place])) <= _CLOCK):
+            break
+        found.add(place)
+    return frozenset(found)
+
+
+def _within(column: Sequence[str], bounds: range) -> bool:
+    return all(value.isdecimal() and int(value) in bounds for value in column)
 
 
 def _label_of(fits: list[int], columns: list[list[str]]) -> int:

@@ -3,7 +3,7 @@
 Files that occur together show the same thing to two models (co-training: Blum and Mitchell 1998). The targets are the
 product of both models' predictions, weighted by the root of their agreement beyond chance (Cohen's kappa), classes balanced.
 A peer whose agreement is no better than chance teaches nothing, and one without labels only above kappa .6: wrong pairs
-cost 20 points without this gate and none with it. A task without any label of its own believes the peers that learned from labels.
+cost 20 points without this gate and none with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,16 +98,12 @@ def _lesson(mine: Answers, theirs: Sequence[Answers], place_of: Mapping[str, int
             continue
         own_rows, peer_rows = (np.asarray(rows, np.int64) for rows in zip(*common, strict=True))
         kappa, error = cohen_kappa(mine.log_probs[own_rows].argmax(1), mapped[peer_rows].argmax(1), len(mine.classes))
-        if not mine.train:
-            kappa = float(answers.train > 0)  # nothing of one's own to agree with: whoever learned from labels is believed
-        elif not is_trusted(kappa, error, train=answers.train):
-            continue
-        if kappa and (answers.model not in best or (kappa, answers.train) > (best[answers.model][0], best[answers.model][1].train)):
+        if is_trusted(kappa, error, train=answers.train) and (answers.model not in best or kappa > best[answers.model][0]):
             best[answers.model] = (kappa, answers, mapped)
     if not best:
         return None
     ids = sorted(set(mine.ids) & set(place_of) & {name for _kappa, answers, _mapped in best.values() for name in answers.ids})
-    total = np.maximum(mine.log_probs[_places(mine, ids)], FLOOR) if mine.train else np.zeros((len(ids), len(mine.classes)), np.float32)
+    total = np.maximum(mine.log_probs[_places(mine, ids)], FLOOR)
     for peer in sorted(best):
         _kappa, answers, mapped = best[peer]
         there = set(answers.ids)

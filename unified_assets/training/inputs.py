@@ -9,8 +9,6 @@ from typing import Protocol
 from unified_assets.core.contracts import TaskData
 from unified_assets.core.errors import NothingToTrain
 from unified_assets.core.presets import Preset
-from unified_assets.training.exchange import LEAST_PAIRS
-from unified_assets.training.knowledge import answerable
 
 
 class Dataset(Protocol):
@@ -38,19 +36,14 @@ class Dataset(Protocol):
 
 
 def chosen_tasks(dataset: Dataset, preset: Preset) -> tuple[TaskData, ...]:
-    """The tasks to learn, in name order. Raises NothingToTrain where none has a training example, nor can be learned from peers on pairs."""
+    """The tasks to learn, in name order. Raises NothingToTrain where none has a training example."""
     patterns: Sequence[str] = ("*",) if preset.datasets == "all" else preset.datasets
     wanted = [data for data in dataset.tasks if any(fnmatchcase(data.info.task, pattern) for pattern in patterns)]
-    usable = [data for data in wanted if len(data.rows("train")) or (preset.exchange and _taught_by_peers(data, dataset.pairs))]
+    usable = [data for data in wanted if len(data.rows("train"))]
     if not usable:
         why = f"no task matches `datasets: {', '.join(patterns)}`" if dataset.tasks and not wanted else "none of its tasks has a training example"
         raise NothingToTrain(model=dataset.model, why=why)
     return tuple(sorted(usable, key=lambda data: data.info.task))
-
-
-def _taught_by_peers(data: TaskData, pairs: TaskData | None) -> bool:
-    """Whether a task without training examples can be learned from others' answers on pairs, and measured."""
-    return pairs is not None and data.info.kind == "classification" and len(data.rows("test")) > 0 and len(answerable(data, pairs)) >= LEAST_PAIRS
 
 
 def seed_of(seed: int, *names: object) -> int:

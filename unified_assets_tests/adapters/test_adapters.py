@@ -233,3 +233,18 @@ def test_a_train_among_other_vehicles_is_a_class_and_one_beside_a_test_folder_is
     sided = {f"v/{side}/{name}/{n}.png": f"{side}{name}{n}" for side in ("train", "test") for name in ("car", "plane") for n in range(6)}
     (proposal,) = propose("class_folders", write(tmp_path / "two", sided))
     assert ({example.target for example in proposal.examples}, {example.split for example in proposal.examples}) == ({"car", "plane"}, {"train", "test"})
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["2{y:03d}-{m:02d}-{d:02d} {h:02d}.{n:02d}.11", "Screenshot 2{y:03d}-{m:02d}-{d:02d} at {h}.{n:02d}.07 {half}", "IMG_{d:02d}.{m:02d}.2{y:03d}_{n:04d}"],
+)
+def test_days_and_times_in_names_are_no_classes(form, tmp_path):
+    names = [form.format(y=19 + n % 3, m=1 + n % 12, d=1 + n % 28, h=n % 12, n=n % 60, half=("AM", "PM")[n % 2]) for n in range(72)]
+    assert propose("file_names", write(tmp_path, {f"camera/{name}.jpg": name for name in names})) == []
+
+
+def test_a_class_before_a_day_is_a_class(tmp_path):
+    names = [f"{('beach', 'forest')[n % 2]}_2021-{1 + n % 12:02d}-{1 + n % 28:02d}_{n:03d}" for n in range(48)]
+    (proposal,) = propose("file_names", write(tmp_path, {f"camera/{name}.jpg": name for name in names}))
+    assert {example.target for example in proposal.examples} == {"beach", "forest"}
