@@ -55,7 +55,7 @@ def seen(state: Path) -> set[tuple[str, str]]:
     return set(Store(state).table("catalog").select("path", "file_id").rows())
 
 
-def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings, processes):
+def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings, processes, record_property):
     chance, started = random.Random(3), time.monotonic()
     write_variant(settings.raw, 0)
     scan(settings)
@@ -69,7 +69,7 @@ def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings,
         process = processes.Process(target=scanning_process.run, args=(settings.raw, settings.state))
         process.start()
         if number % 2:
-            time.sleep(chance.uniform(0.0, 0.8))
+            time.sleep(chance.uniform(0.0, 0.4))
         else:  # while it publishes
             while process.is_alive() and not any(home.glob(".tmp-*")):
                 time.sleep(0.0005)
@@ -80,6 +80,7 @@ def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings,
         found = seen(settings.state)
         assert found in (before, after)
         before_kept += found == before
+    record_property("scans killed, and those after which the catalog was still the one before", f"{kills} of {number}, {before_kept}")
     assert kills > 0
     assert before_kept > 0
     assert scan(settings).files["text"] == FILES
