@@ -23,7 +23,11 @@ _DETAIL_CHARS = 300
 
 def probe_file(root: Path, listed: Row) -> Surveyed:
     """All in one: survey a file, and ask its decoder where that is needed. Raises UnreadableFile where it cannot be opened."""
-    surveyed = Surveyed(*survey_file(Folders(str(root)), detection.kinds(), listed))
+    folders = Folders(str(root))
+    try:
+        surveyed = Surveyed(*survey_file(folders, detection.kinds(), listed))
+    finally:
+        folders.close()
     if surveyed.status != UNDECIDED or surveyed.media_type is None:
         return surveyed
     status, reason, found = decide_file(root, (listed, (surveyed.modality, surveyed.media_type)))

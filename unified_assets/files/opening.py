@@ -65,10 +65,14 @@ class Folders:
             raise UnreadableFile("not_regular", "a FIFO, socket, device or folder")
         return descriptor, facts
 
-    def _enter(self, folder: str, path: str) -> None:
+    def close(self) -> None:
+        """Let go of the folder."""
         if self._folder is not None:
             os.close(self._descriptor)
             self._folder = None
+
+    def _enter(self, folder: str, path: str) -> None:
+        self.close()
         self._descriptor = _enter(self._root, [_plain(part, path) for part in folder.split("/")] if folder else [])
         self._folder = folder
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin, features
 
 from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
@@ -21,6 +21,7 @@ _ALWAYS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/
 # Pillow's wheels bring both. HEIC has no decoder here: its codec (HEVC) comes in no permissive wheel that the project depends on.
 _BUILT_IN = {"image/webp": ("WEBP", "webp"), "image/avif": ("AVIF", "avif")}
 _FORMATS = {**_ALWAYS, **{media_type: name for media_type, (name, feature) in _BUILT_IN.items() if features.check(feature)}}
+_REGISTERED = (TiffImagePlugin, WebPImagePlugin)  # by being imported; else Pillow imports all forty plug-ins at the first file of theirs
 _EXTENSIONS = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
