@@ -57,7 +57,7 @@ def plant(raw):
     save_wav(expect("good.wav"), tone())
     save_wav(expect("silent.wav", "silent"), np.zeros(4000))
     save_wav(expect("clipped.wav", "clipped"), tone(level=6.0))
-    save_wav(expect("offset.wav", "dc_offset"), tone() + 0.2)
+    save_wav(expect("offset.wav", "dc_offset", "near_duplicate"), tone() + 0.2)  # good.wav, shifted
     expect("good.txt").write_text("The quick brown fox jumps over the lazy dog.\n", encoding="utf-8")
     expect("blank.txt").write_text(" \n\n \t\n", encoding="utf-8")
     truth["blank.txt"] = None
