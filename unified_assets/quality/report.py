@@ -1,6 +1,5 @@
 """The quality table in; one HTML page out, with pictures of the worst files of each issue."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -22,6 +21,12 @@ PAIRS = 12  # of duplicates side by side
 PICTURED = ("near_duplicate", "wrong_extension", "excluded")  # issues that no check found, of files that can be shown
 LOWEST = 60  # files of each modality and decision in the table that can be filtered
 LISTED = 200  # rejected files named in the last table
+_COMPARISONS: Mapping[object, Callable[[np.ndarray, float], np.ndarray]] = {
+    float.__lt__: np.less,
+    float.__le__: np.less_equal,
+    float.__gt__: np.greater,
+    float.__ge__: np.greater_equal,
+}
 TONES = {"accept": "good", "warn": "warn", "reject": "bad"}
 
 Preview = np.ndarray | str
@@ -34,19 +39,28 @@ def render(
     """The page. Decodes the few files it shows once more, in guarded workers."""
     cases = _by_issue(report)
     pairs = _pairs(report)
-    wanted = {path for listed in cases.values() for path, _, _ in listed[:SHOWN]} | {path for pair in pairs for path in pair}
-    previews = _previews(settings, catalog, wanted)
+    previews = _previews(settings, catalog, _shown(cases, pairs))
+    values = _known_values(measures)
     log(f"drew {len(previews)} previews for the quality page")
     return html.page(
         "Quality report",
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
         html.section("Issues", _issue_table(report, cases, checks)),
-        *(_issue_section(name, listed, previews, measures, checks) for name, listed in cases.items()),
+        *(_issue_section(name, listed, previews, values, checks) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
         html.section("Rejected files", _rejected(report)),
         html.section("Files with the lowest scores", _lowest(report)),
     )
+
+
+def shown(report: pl.DataFrame) -> set[str]:
+    """The paths of the files that the page shows."""
+    return _shown(_by_issue(report), _pairs(report))
+
+
+def _shown(cases: Mapping[str, list[Case]], pairs: Iterable[tuple[str, str]]) -> set[str]:
+    return {path for listed in cases.values() for path, _, _ in listed[:SHOWN]} | {path for pair in pairs for path in pair}
 
 
 def _overview(report: pl.DataFrame) -> html.Markup:
@@ -106,7 +120,9 @@ def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]], checks: 
     return html.table(rows, {"issue": "Issue", "severity": "Severity", "files": "Files", "share": "Of its kind", "what": "What it means"})
 
 
-def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame, checks: Mapping[str, Check]) -> html.Markup:
+def _issue_section(
+    name: str, listed: list[Case], previews: Mapping[str, Preview], values: Mapping[tuple[str, str], np.ndarray], checks: Mapping[str, Check]
+) -> html.Markup:
     more = f" The worst {SHOWN} are shown." if len(listed) > SHOWN else ""
     check = _check(name, listed, checks)
     count = f"{len(listed):,} file{'s' if len(listed) != 1 else ''}."
@@ -116,7 +132,7 @@ def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview
     else:
         parts.append(html.gallery(_figure(path, entry, previews.get(path)) for path, _, entry in listed[:SHOWN]))
     if check is not None:
-        parts.append(_spread(check, measures))
+        parts.append(_spread(check, values.get((check.modality, check.name), np.zeros(0))))
     return html.section(name.replace("_", " "), *parts)
 
 
@@ -126,20 +142,23 @@ def _check(name: str, listed: list[Case], checks: Mapping[str, Check]) -> Check 
     return found if found is not None and any(entry["value"] is not None for _, _, entry in listed) else None
 
 
-def _spread(check: Check, measures: pl.DataFrame) -> html.Markup:
+def _spread(check: Check, known: np.ndarray) -> html.Markup:
     """The distribution of a check's values over all contents, without the farthest hundredth, which would flatten the rest."""
-    values = measures.filter(pl.col("modality") == check.modality).select(
-        pl.col("values").list.eval(pl.element().filter(pl.element().struct.field("name") == check.name).struct.field("value")).list.first()
-    )
-    known = sorted(value for value in values.to_series().drop_nulls() if math.isfinite(value))
     if len(known) < SHOWN:
         return html.Markup("")
     cut = len(known) // 100
-    low, high = min(known[cut], check.threshold), max(known[-1 - cut], check.threshold)
-    failed = sum(bool(check.fails(value, float(check.threshold))) for value in known)
+    low, high = min(float(known[cut]), check.threshold), max(float(known[-1 - cut]), check.threshold)
+    compare = _COMPARISONS.get(check.fails)
+    failed = int(compare(known, float(check.threshold)).sum()) if compare else sum(bool(check.fails(value, float(check.threshold))) for value in known.tolist())
     threshold = f"threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
     title = f"{check.name.replace('_', ' ')} of {len(known):,} {check.modality} contents; {threshold}"
     return html.histogram(known, title=title, x_label=check.unit, limits=(low, high if high > low else low + 1), mark=float(check.threshold))
+
+
+def _known_values(measures: pl.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """(modality, check) → the finite values measured, ascending."""
+    listed = measures.select("modality", "values").explode("values").drop_nulls("values").unnest("values").filter(pl.col("value").is_finite())
+    return {(modality, name): np.sort(np.array(values)) for modality, name, values in listed.group_by("modality", "name").agg("value").iter_rows()}
 
 
 def describe(name: str, check: Check | None) -> str:
@@ -183,16 +202,16 @@ def _rejected(report: pl.DataFrame) -> html.Markup:
 
 
 def _lowest(report: pl.DataFrame) -> html.Markup:
-    """The worst files of each modality and decision, to be filtered by both."""
+    """The worst files of each modality and decision, to be filtered by both and by issue."""
     flawed = report.filter(pl.col("decision") != "accept").sort("score", "path").group_by("modality", "decision", maintain_order=True).head(LOWEST)
     rows = [
-        {"path": path, "modality": modality, "decision": decision, "score": score, "issues": ", ".join(entry["name"] for entry in issues)}
+        {"path": path, "modality": modality, "decision": decision, "score": score, "issue": [entry["name"].replace("_", " ") for entry in issues]}
         for path, modality, decision, score, issues in flawed.select("path", "modality", "decision", "score", "issues").iter_rows()
     ]
     if not rows:
         return html.note("None.", "good")
-    columns = {"path": "File", "modality": "Modality", "decision": "Decision", "score": "Score", "issues": "Issues"}
-    return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision"))))
+    columns = {"path": "File", "modality": "Modality", "decision": "Decision", "score": "Score", "issue": "Issues"}
+    return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision", "issue"))))
 
 
 def _previews(settings: Settings, catalog: pl.DataFrame, wanted: set[str]) -> dict[str, Preview]:

@@ -30,8 +30,8 @@ def signature(pixels: np.ndarray) -> bytes:
     A small picture is enlarged smoothly, so that its steps do not look like content.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if min(image.size) >= 4 * SIDE:
-        image = image.reduce(min(image.size) // (2 * SIDE))
+    if min(image.size) >= 6 * SIDE:
+        image = image.reduce(min(image.size) // (3 * SIDE))
     luminance, *colours = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).convert("YCbCr").split()
     blue, red = (colour.resize((CHROMA_SIDE, CHROMA_SIDE), Image.Resampling.BOX) for colour in colours)
     return luminance.tobytes() + blue.tobytes() + red.tobytes()
