@@ -35,7 +35,7 @@ def main() -> None:
         catalog, table, measures = tables(args.files)
         write_shown(settings.raw, table)
         begun, cpu = time.monotonic(), time.process_time()
-        page = report.render(settings, catalog, table, measures, checks=plugins.discover("checks"), log=print)
+        page = report.render(settings, catalog, table, measures, checks=plugins.discover("checks"), log=print).page
         seconds, cpu_s = time.monotonic() - begun, time.process_time() - cpu
     print(f"{args.files:,} files: {len(page.encode()) / 1e6:.2f} MB, {seconds:.1f} s, of which {cpu_s:.1f} CPU s outside the workers")
     if args.keep:

@@ -29,6 +29,7 @@ __all__ = [
     "link",
     "note",
     "page",
+    "pairs",
     "paragraph",
     "quote",
     "section",
@@ -159,6 +160,11 @@ def quote(text: str, caption: object, *, limit: int = 400) -> Markup:
 def gallery(figures: Iterable[Markup]) -> Markup:
     """Figures side by side."""
     return Markup(f'<div class="gallery">{join(figures)}</div>')
+
+
+def pairs(galleries: Iterable[Markup]) -> Markup:
+    """Small galleries beside each other, each set off from the next."""
+    return Markup(f'<div class="pairs">{join(galleries)}</div>')
 
 
 def _is_numeric(values: Sequence[object]) -> bool:

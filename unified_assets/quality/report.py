@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from unified_assets.quality.verdicts import DESCRIPTIONS
 
 SHOWN = 8  # worst files of an issue
 PAIRS = 12  # of duplicates side by side
+WORST, WORST_SIDE = 6, 96  # pictures handed out beside the page, pixels
 PICTURED = ("near_duplicate", "wrong_extension", "excluded")  # issues that no check found, of files that can be shown
 LOWEST = 60  # files of each modality and decision in the table that can be filtered
 LISTED = 200  # rejected files named in the last table
@@ -33,25 +34,44 @@ Preview = np.ndarray | str
 Case = tuple[str, str, Mapping[str, Any]]  # path, modality, issue
 
 
+class Rendered(NamedTuple):
+    """The page, and the worst files of the first issues: issue, path, detail and a thumbnail as a data URI."""
+
+    page: str
+    worst: list[dict[str, str]]
+
+
 def render(
     settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, measures: pl.DataFrame, *, checks: Mapping[str, Check], log: Callable[[str], None]
-) -> str:
-    """The page. Decodes the few files it shows once more, in guarded workers."""
+) -> Rendered:
+    """The page and its worst pictures. Decodes the few files it shows once more, in guarded workers."""
     cases = _by_issue(report)
     pairs = _pairs(report)
     previews = _previews(settings, catalog, _shown(cases, pairs))
     values = _known_values(measures)
     log(f"drew {len(previews)} previews for the quality page")
-    return html.page(
+    page = html.page(
         "Quality report",
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
         html.section("Issues", _issue_table(report, cases, checks)),
         *(_issue_section(name, listed, previews, values, checks) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
-        html.section("Rejected files", _rejected(report)),
         html.section("Files with the lowest scores", _lowest(report)),
+        html.section("Rejected files", _rejected(report)),
     )
+    return Rendered(page, _worst(cases, previews))
+
+
+def _worst(cases: Mapping[str, list[Case]], previews: Mapping[str, Preview]) -> list[dict[str, str]]:
+    """The worst file that can be pictured of each of the first issues."""
+    found: list[dict[str, str]] = []
+    for name, listed in cases.items():
+        shown = next(((path, entry, preview) for path, _, entry in listed[:SHOWN] if isinstance(preview := previews.get(path), np.ndarray)), None)
+        if shown is not None and len(found) < WORST:
+            path, entry, preview = shown
+            found.append({"issue": name, "path": path, "detail": entry["detail"], "thumbnail": html.thumbnail(preview, WORST_SIDE)})
+    return found
 
 
 def shown(report: pl.DataFrame) -> set[str]:
@@ -186,7 +206,7 @@ def _pairs(report: pl.DataFrame) -> list[tuple[str, str]]:
 
 
 def _side_by_side(pairs: Iterable[tuple[str, str]], previews: Mapping[str, Preview]) -> html.Markup:
-    return html.join(html.gallery(_picture(path, previews.get(path)) for path in pair) for pair in pairs)
+    return html.pairs(html.gallery(_picture(path, previews.get(path)) for path in pair) for pair in pairs)
 
 
 def _rejected(report: pl.DataFrame) -> html.Markup:

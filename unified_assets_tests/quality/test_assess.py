@@ -98,6 +98,15 @@ def test_every_catalogued_path_has_exactly_one_verdict(lake):
     assert set(summary.digests) == {"document", "image", "audio", "text", "video", "other"}
 
 
+def test_the_worst_files_are_handed_out_with_thumbnails(lake):
+    _, _, summary, report = lake
+    found = names(report)
+    assert {entry["issue"] for entry in summary.worst} >= {"blank", "silent"}
+    assert all(entry["issue"] in found[entry["path"]] and entry["thumbnail"].startswith("data:image/") for entry in summary.worst)
+    copies = sum(not {"duplicate", "near_duplicate"}.isdisjoint(issues) for issues in found.values())
+    assert summary.copied_share == copies / len(found) > 0
+
+
 def test_planted_faults_are_found_by_name_and_good_files_have_none(lake):
     _, truth, _, report = lake
     found = names(report)
