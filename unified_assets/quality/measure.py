@@ -20,7 +20,7 @@ from unified_assets.core import plugins
 from unified_assets.core.media import Decoded, DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo
 from unified_assets.formats.pictures import averaged, middle, reduction
 from unified_assets.pages.pictures import spectrogram, waveform
-from unified_assets.quality import similarity, sounds, texts
+from unified_assets.quality import alignment, candidates, similarity, sounds, texts
 
 PREVIEW_SIDE = 160
 PREVIEW_CHARACTERS = 400
@@ -118,7 +118,7 @@ def versions() -> dict[str, str]:
 
 def _version(name: str, decode: object) -> str:
     found = hashlib.sha256(VERSION.encode())
-    for module in (similarity, sounds, texts):
+    for module in (alignment, candidates, similarity, sounds, texts):
         found.update(inspect.getsource(module).encode())
     modules = {module.__name__: module for function in (decode, *(check.measure for check in plugins.checks(name))) for module in _behind(function)}
     for module_name in sorted(modules):
