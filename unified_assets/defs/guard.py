@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-PATIENCE_S = 8.0
+PATIENCE_S = 5.0
 
 
 def end_group(group: int, *, patience_s: float = PATIENCE_S) -> None:

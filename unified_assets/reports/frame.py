@@ -70,7 +70,7 @@ def _queue(rows: list[Mapping[str, Any]]) -> str:
 def _machine(machine: Mapping[str, Any]) -> str:
     gpu = f", GPU memory {' + '.join(f'{value:.1f}' for value in machine['gpu_used_gib'])} GiB used" if machine["gpu_used_gib"] else ""
     return (
-        f"machine: {machine['cores_leased']} of {machine['cores']} cores leased, {machine['cpu_share']:.0%} busy with it; "
+        f"machine: {machine['cores_leased']} of {machine['cores']} cores leased, {machine['cpu_share']:.0%} busy with it, load {machine['load']:.1f}; "
         f"memory {machine['memory_used_gib']:.1f} of {machine['memory_gib']:.1f} GiB{gpu}; disk {machine['disk_free_gib']:,.0f} GiB free"
     )
 

@@ -1,5 +1,6 @@
 """The files of a state folder → how its training run stands at this moment: rounds, metrics, time left, leases, the machine."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,13 +27,15 @@ def moment(state: Path, *, inventory: Inventory | None = None) -> dict[str, Any]
 
 def _machine(state: Path, inventory: Inventory) -> tuple[dict[str, Any], Sequence[Holder]]:
     """What the machine has and what of it is in use; and who holds or waits for a lease. Makes no folder where nothing ever ran."""
-    folder = state / "locks" / "leases"
+    folder, load = state / "locks" / "leases", round(os.getloadavg()[0], 2)
     if not folder.is_dir():
-        idle = {"cores_leased": 0, "cpu_share": 0.0, "memory_used_gib": 0.0, "gpu_used_gib": [0.0 for _ in inventory.gpus]}
-        return {"cores": inventory.cores, "memory_gib": round(inventory.memory_gib, 2), "disk_free_gib": round(inventory.disk_free_gib, 1), **idle}, ()
+        idle: dict[str, Any] = {"cores_leased": 0, "cpu_share": 0.0, "memory_used_gib": 0.0, "gpu_used_gib": [0.0 for _ in inventory.gpus]}
+        idle |= {"cores": inventory.cores, "load": load, "memory_gib": round(inventory.memory_gib, 2), "disk_free_gib": round(inventory.disk_free_gib, 1)}
+        return idle, ()
     leased = usage(folder, inventory, state, interval_s=LOOK_S)
     machine = {
         "cores": leased.cores,
+        "load": load,
         "cores_leased": leased.cores_leased,
         "cpu_share": round(leased.cpu_share, 3),
         "memory_gib": round(leased.memory_gib, 2),

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -174,3 +175,14 @@ def test_a_resumed_run_trains_no_round_again(killed, resumed):
 
 def test_the_raw_folder_was_never_written_to(shell, resumed):
     assert shell.raw_as_it_is() == shell.written
+
+
+def test_files_of_which_none_is_of_use_are_told_in_a_line_that_says_where_to_look(shell, resumed):
+    raw = shell.home / "useless"
+    raw.mkdir()
+    (raw / "noise.bin").write_bytes(bytes(range(256)) * 3)
+    (raw / "nothing.txt").touch()
+    done = replace(shell, raw=raw, state=shell.home / "useless.state").run("train", "--models", "logic_model", "--preset", shell.home / "tiny.yaml")
+    (line,) = done.lines("error: ")
+    assert done.code == 1
+    assert line.startswith(f"error: {raw}: no file has anything to learn from for logic_model. `unified-assets quality` says what is wrong")
