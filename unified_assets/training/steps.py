@@ -33,7 +33,7 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     rate = order.plan.learning_rate * state.progress.lr_scale * rate_at(state.progress.steps, total)
     steps_before, needs = state.progress.steps, _needs(order, state)
     for _epoch in range(epochs):
-        sizes = order.sizes()
+        sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
         for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps(), needs), state.generator):
@@ -46,6 +46,12 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
             rate = order.plan.learning_rate * share
     state.torch_random = torch.get_rng_state()
     return state.progress.steps - steps_before, float(np.mean(losses)) if losses else None, rate
+
+
+def _sizes(order: RoundOrder, teaching: list[Lesson]) -> dict[str, int]:
+    """Task -> examples to learn from: its own, or those of its lesson where it has none; tasks without either are left out."""
+    taught = {lesson.task: len(lesson.rows) for lesson in teaching}
+    return {task: size or taught[task] for task, size in order.sizes().items() if size or task in taught}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +76,11 @@ def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _
 
 
 def lesson_rows(size: int, data: TaskData, lesson: Lesson | None) -> int:
-    """How many of a step's rows are those of a lesson: by what there is of both, at most half, and one at least."""
+    """How many of a step's rows are those of a lesson: by what there is of both, at most half, and one at least; all of a task without labels."""
     if lesson is None:
         return 0
+    if not len(data.rows("train")):
+        return size
     share = len(lesson.rows) / (len(lesson.rows) + len(data.rows("train")))
     return max(1, int(size * min(LESSON_SHARE, share)))
 
@@ -113,7 +121,7 @@ def _losses(order: RoundOrder, state: TrainingState, task: str, draw: _Draws) ->
             yield loss
         return
     data = draw.data[task]
-    for rows in _parts(batch, cuts):
+    for rows in _parts(batch, cuts):  # none of a task without labels
         with precision(order.device):
             yield state.learner.loss(data, rows) * (len(rows) / len(batch))
     lesson = draw.lessons.get(task)

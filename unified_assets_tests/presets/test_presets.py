@@ -6,8 +6,8 @@ from unified_assets.presets import load_preset, preset_names
 
 
 def test_shipped_presets_load_and_carry_their_own_name():
-    assert preset_names() == ("ablation", "collaborative_training", "quick_start")
-    assert [load_preset(name).name for name in preset_names()] == ["ablation", "collaborative_training", "quick_start"]
+    assert preset_names() == ("ablation", "collaborative_training", "comprehensive_training", "quick_start")
+    assert [load_preset(name).name for name in preset_names()] == ["ablation", "collaborative_training", "comprehensive_training", "quick_start"]
 
 
 def test_collaborative_training_is_what_the_plan_says():
@@ -49,7 +49,7 @@ def test_a_bad_preset_is_refused_with_file_field_and_fix(tmp_path, text, field, 
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InvalidSetting, match="collaborative_training, quick_start"):
+    with pytest.raises(InvalidSetting, match="collaborative_training, comprehensive_training, quick_start"):
         load_preset("nightly")
 
 
