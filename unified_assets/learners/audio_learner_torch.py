@@ -13,7 +13,7 @@ from unified_assets.learners import audio_augment_torch as augment
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
 from unified_assets.learners.audio_pitch_torch import PitchStrength
-from unified_assets.learners.media_blueprints import role_in
+from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 
 BATCH = 256
 STEM = 32
@@ -88,15 +88,16 @@ class AudioLearner(nn.Module):
         pooled = functional.dropout(self.trunk(mel, self.norm_keys[task]), 0.3, self.training)
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """By the training part of each task: standardise its wide features, and see how far its pitch may be moved."""
-        for data in tasks:
-            rows = data.rows("train")
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """By the training part of each task (or the pairs): standardise its wide features, and see how far its pitch may be moved."""
+        for task in tasks:
+            data, rows = rows_to_fit(task, pairs, self.tasks[task.info.task]["role"], ("mel", "seconds"))
             if len(rows):
                 mel, seconds = self._sound(data, rows, self.tasks[data.info.task])
                 with torch.no_grad():
                     parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
-                fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
+                if data.target is not None:
+                    fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""

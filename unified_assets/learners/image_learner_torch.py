@@ -12,7 +12,7 @@ from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import image_augment_torch as augment
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners import media_modules_torch as parts
-from unified_assets.learners.media_blueprints import role_in
+from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
@@ -114,10 +114,11 @@ class ImageLearner(nn.Module):
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part."""
-        for data in tasks:
-            rows = data.rows("train")
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
+        for task in tasks:
+            looked = self.tasks[task.info.task]
+            data, rows = rows_to_fit(task, pairs, looked["role"], ("pixels", "crops" if looked["recipe"] == "clip" else "size"))
             if len(rows):
                 key = self.keys[data.info.task]
                 wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]

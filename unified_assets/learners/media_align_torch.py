@@ -17,7 +17,7 @@ from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_learner_torch import SoundTrunk, fit_pitch
 from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
-from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in
+from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
@@ -118,13 +118,14 @@ class AlignLearner(nn.Module):
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part."""
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
         self.eval()
-        for data in tasks:
-            rows = data.rows("train")
-            task = self.tasks[data.info.task]
-            self._fit_pitch(data, rows, task)
+        for own in tasks:
+            task = self.tasks[own.info.task]
+            self._fit_pitch(own, own.rows("train"), task)
+            role, kind = task["inputs"][0] if task["inputs"] else ("", "")
+            data, rows = rows_to_fit(own, None if task["texts"] or not kind else pairs, role, ARRAYS.get(kind, ()))
             if len(rows) and task["inputs"]:
                 parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
 

@@ -33,10 +33,10 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     rate = order.plan.learning_rate * state.progress.lr_scale * rate_at(state.progress.steps, total)
     steps_before, needs = state.progress.steps, _needs(order, state)
     for _epoch in range(epochs):
-        sizes = {task: size or len(draw.lessons[task].rows) for task, size in order.sizes().items() if size or task in draw.lessons}
+        sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
-        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps(), needs), state.generator) if sizes else ():
+        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps(), needs), state.generator):
             share = state.progress.lr_scale * rate_at(state.progress.steps, total)
             loss = _step(order, state, task, draw, share)
             watch.see(task, loss)
@@ -46,6 +46,12 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
             rate = order.plan.learning_rate * share
     state.torch_random = torch.get_rng_state()
     return state.progress.steps - steps_before, float(np.mean(losses)) if losses else None, rate
+
+
+def _sizes(order: RoundOrder, teaching: list[Lesson]) -> dict[str, int]:
+    """Task -> examples to learn from: its own, or those of its lesson where it has none; tasks without either are left out."""
+    taught = {lesson.task: len(lesson.rows) for lesson in teaching}
+    return {task: size or taught[task] for task, size in order.sizes().items() if size or task in taught}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,7 @@ def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _
     size, generator = order.preset.batch_size, state.generator
     by_task = {lesson.task: lesson for lesson in teaching}
     taught = {data.info.task: lesson_rows(size, data, by_task.get(data.info.task)) for data in order.tasks}
-    rows = {data.info.task: batches(data.rows("train"), size - taught[data.info.task], generator) for data in order.tasks if len(data.rows("train"))}
+    rows = {data.info.task: batches(data.rows("train"), size - taught[data.info.task], generator) for data in order.tasks}
     if order.pairs is not None:
         rows[CONTRASTIVE] = batches(knowledge.pair_rows(order.pairs), size, generator)
     lessons = {task: weighted_batches(lesson.rows, lesson.balance, taught[task], generator) for task, lesson in by_task.items()}
@@ -70,13 +76,13 @@ def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _
 
 
 def lesson_rows(size: int, data: TaskData, lesson: Lesson | None) -> int:
-    """How many of a step's rows are those of a lesson: by what there is of both, at most half, one at least; all where there is no label."""
+    """How many of a step's rows are those of a lesson: by what there is of both, at most half, and one at least; all of a task without labels."""
     if lesson is None:
         return 0
-    labelled = len(data.rows("train"))
-    if not labelled:
+    if not len(data.rows("train")):
         return size
-    return max(1, int(size * min(LESSON_SHARE, len(lesson.rows) / (len(lesson.rows) + labelled))))
+    share = len(lesson.rows) / (len(lesson.rows) + len(data.rows("train")))
+    return max(1, int(size * min(LESSON_SHARE, share)))
 
 
 def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, share: float) -> float:
@@ -107,15 +113,15 @@ def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, shar
 def _losses(order: RoundOrder, state: TrainingState, task: str, draw: _Draws) -> Iterator[Any]:
     """The parts of a step's loss, each to be sent backwards before the next is computed."""
     cuts = state.progress.accumulate
+    batch = next(draw.rows[task])
     if task == CONTRASTIVE:
         with precision(order.device):
-            loss = state.learner.pair_loss(order.pairs, next(draw.rows[task]))  # contrastive: in parts it would be another loss
+            loss = state.learner.pair_loss(order.pairs, batch)  # contrastive: in parts it would be another loss
         if loss is not None:
             yield loss
         return
-    data, labelled = draw.data[task], task in draw.rows
-    batch = next(draw.rows[task]) if labelled else np.empty(0, np.int64)
-    for rows in _parts(batch, cuts):
+    data = draw.data[task]
+    for rows in _parts(batch, cuts):  # none of a task without labels
         with precision(order.device):
             yield state.learner.loss(data, rows) * (len(rows) / len(batch))
     lesson = draw.lessons.get(task)

@@ -11,7 +11,7 @@ def test_shipped_presets_load_and_carry_their_own_name():
         *("quick_start", "collaborative_training", "comprehensive_training", "full_dataset_training", "ablation", "vision_focus", "audio_focus"),
         *("math_model_training", "logic_model_training", "concept_models_training", "causal_reasoning_training"),
     }
-    assert set(preset_names()) >= shipped - {"comprehensive_training"}
+    assert set(preset_names()) == {*shipped, "tune"}
     known = tuple(plugins.models())
     for name in preset_names():
         preset = load_preset(name)

@@ -12,10 +12,10 @@ PRESET = tiny.Preset(name="test", epochs=8, batch_size=16, checkpoint_interval=1
 NOISE = 3.0  # at which three examples a class are far too few and thirty are enough
 
 
-def student_score(run_dir, *, wrong=False, **changes):
-    """An ear with 3 labels a class beside an eye with 60: the ear's test results, and the rounds in which it was taught."""
+def student_score(run_dir, *, wrong=False, labels=3, **changes):
+    """An ear with few labels a class beside an eye with 60: the ear's test results, and the rounds in which it was taught."""
     data = {
-        "ear": tiny.dataset("ear", per_class=3, noise=2.0, wrong=wrong),
+        "ear": tiny.dataset("ear", per_class=labels, noise=2.0, wrong=wrong),
         "eye": tiny.dataset("eye", per_class=60, noise=1.0, wrong=wrong),
     }
     preset = PRESET.model_copy(update=changes)
@@ -41,6 +41,18 @@ def test_a_model_with_few_labels_learns_from_its_peer_on_unlabelled_pairs(tmp_pa
     assert rounds == 7  # every round but the first
     assert together["score"] >= alone + 0.1
     assert together["alone"] is None
+
+
+def test_a_model_without_any_label_learns_what_its_peer_says_of_pairs(tmp_path):
+    result, rounds = student_score(tmp_path, labels=0)
+    assert rounds == 7
+    assert (result["train"], result["baseline"], result["majority"]) == (0, None, None)
+    assert result["score"] >= 0.6  # chance is .25
+
+
+def test_a_model_without_any_label_and_without_exchange_has_nothing_to_train(tmp_path):
+    with pytest.raises(NothingToTrain):
+        student_score(tmp_path, labels=0, exchange=False)
 
 
 @pytest.mark.parametrize("wrong", [True, "rolled"])
@@ -122,45 +134,6 @@ def test_knowledge_is_read_back_as_written_and_a_tombstone_is_empty(tmp_path):
     assert (found.model, found.task, found.classes, found.train, found.ids) == ("eye", "t", ("a", "b"), 10, one.ids)
     assert (found.log_probs == one.log_probs).all()
     assert read(tmp_path / "nothing") == []
-
-
-def unlabelled(data):
-    """The same data, with a test side only."""
-    (task,) = data.tasks
-    rows = task.rows("test")
-    only = tiny.task_data(task.arrays["vector"]["x"][rows], np.asarray(task.target)[rows], ["test"] * len(rows))
-    return tiny.MemoryDataset(model=data.model, digest=f"{data.digest}-unlabelled", tasks=(only,), pairs=data.pairs)
-
-
-def train_both(run_dir, data, preset):
-    outcomes = {}
-    while len(outcomes) < 2:
-        for model in data:
-            if model not in outcomes:
-                try:
-                    outcomes[model] = tiny.train(model, run_dir, data=data[model], preset=preset, stall_s=0.1)
-                except YieldStep:
-                    continue
-    return {model: outcome.results["tasks"][0] for model, outcome in outcomes.items()}
-
-
-def test_a_task_without_any_training_label_is_learned_from_a_peer_on_pairs(tmp_path):
-    data = {"ear": unlabelled(tiny.dataset("ear", noise=1.0)), "eye": tiny.dataset("eye", per_class=60, noise=1.0)}
-    results = train_both(tmp_path, data, PRESET)
-    assert (results["ear"]["train"], results["ear"]["test"], results["ear"]["majority"]) == (0, 400, None)
-    assert results["ear"]["score"] >= 0.9
-
-
-def test_a_task_without_any_training_label_is_refused_where_nobody_can_teach_it(tmp_path):
-    with pytest.raises(NothingToTrain, match="none of its tasks has a training example"):
-        tiny.train("ear", tmp_path, data=unlabelled(tiny.dataset("ear")), preset=PRESET.model_copy(update={"exchange": False}))
-
-
-def test_two_models_without_labels_teach_each_other_nothing(tmp_path):
-    data = {model: unlabelled(tiny.dataset(model, noise=1.0)) for model in ("ear", "eye")}
-    results = train_both(tmp_path, data, PRESET)
-    assert [result["train"] for result in results.values()] == [0, 0]
-    assert merge_logs(tmp_path)[0]["steps"].to_list() == [0] * 16
 
 
 def test_a_lesson_takes_the_place_of_at_most_half_the_rows_of_a_step():
