@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def search(order: RoundOrder, folder: Path, *, rounds: Rounds, opened: Open) -> 
             learning_rate=trial.suggest_float("learning_rate", usual.learning_rate / SPAN, usual.learning_rate * SPAN, log=True),
             batch_size=trial.suggest_categorical("batch_size", sizes),
         )
-        score = _try(trial, _order_of(order, setting, folder / f"{number:03d}"), rounds=rounds, opened=lambda n=number, s=setting: opened(n, asdict(s)))
+        score = _try(trial, _order_of(order, setting, folder / f"{number:03d}"), rounds=rounds, opened=partial(opened, number, asdict(setting)))
         study.tell(trial, score, state=optuna.trial.TrialState.COMPLETE if score is not None else optuna.trial.TrialState.PRUNED)
         if score is not None and score > best_score:
             best, best_score = setting, score

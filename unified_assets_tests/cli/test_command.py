@@ -38,7 +38,7 @@ def test_status_of_an_empty_lake_is_json_and_needs_neither_dagster_nor_mlflow(tm
 def test_wrong_usage_is_two_and_a_failure_is_one(tmp_path):
     state = ("--state", tmp_path / "state", "--raw", tmp_path / "raw")
     unknown = run(*state, "train", "--preset", "nonesuch")
-    assert (unknown.returncode, "Known: ablation, collaborative_training, quick_start" in unknown.stderr) == (2, True)
+    assert (unknown.returncode, "Known: ablation, audio_focus, " in unknown.stderr) == (2, True)
     (tmp_path / "raw").mkdir()
     empty = run(*state, "train")
     assert (empty.returncode, "holds no files" in empty.stderr) == (1, True)
