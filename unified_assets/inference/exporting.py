@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def export(predictor: Predictor, file: Path, *, form: str, task: str | None) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for one in graphs:
-        target = file if len(graphs) == 1 else file.with_name(f"{file.stem}-{one.info.task}{file.suffix}")
+        target = file if len(graphs) == 1 else file.with_name(f"{file.stem}-{re.sub(r'[^0-9A-Za-z_.-]', '_', one.info.task)}{file.suffix}")
         try:
             written.append((target, _write(predictor, one, target, form)))
         except NotExportable as error:
