@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.paths import encode_path
 
 if TYPE_CHECKING:
     from unified_assets.inference import Predictor
@@ -54,7 +56,13 @@ def answered(predictor: "Predictor", items: Iterable[Path | str], task: str | No
     coming = iter(items)
     while batch := list(islice(coming, BATCH)):
         for item, answer in zip(batch, predictor.predict(batch, task), strict=True):
-            yield {"item": str(item), **answer}
+            yield {"item": _shown(item), **answer}
+
+
+def _shown(item: Path | str) -> str:
+    """A name as it can be printed: bytes that are no text are escaped, as in the catalog."""
+    name = str(item)
+    return encode_path(os.fsencode(name)) if any("\udc80" <= character <= "\udcff" for character in name) else name
 
 
 def writer(form: str) -> Callable[[Iterable[dict[str, Any]]], int]:

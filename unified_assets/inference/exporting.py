@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from unified_assets.core.errors import DataError, InvalidSetting
 from unified_assets.inference.predictor import Predictor
 
 FORMS = ("torchscript", "onnx")
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-3  # of log probabilities, between the file and the model
 ABOUT = "model.json"  # inside a TorchScript file; the same text stands in an ONNX file's metadata
 
@@ -32,8 +34,8 @@ def export(predictor: Predictor, file: Path, *, form: str, task: str | None) -> 
     """Write each task that can be; returns (file, what goes in and comes out). Raises NotExportable where none can, or the one asked for."""
     if form not in FORMS:
         raise InvalidSetting(source="export", field="format", value=form, problem="no such format", fix=f"Choose one of {', '.join(FORMS)}.")
-    if form == "onnx" and (find_spec("onnx") is None or find_spec("onnxscript") is None):
-        raise NotExportable(model=predictor.spec.name, why="ONNX needs two more packages: `pip install onnx onnxscript`")
+    if form == "onnx" and any(find_spec(name) is None for name in ONNX_PACKAGES):
+        raise NotExportable(model=predictor.spec.name, why=f"ONNX needs more packages: `pip install {' '.join(ONNX_PACKAGES)}`")
     wanted = [info for info in predictor.tasks if task in {None, info.task}]
     if not wanted:
         names = ", ".join(info.task for info in predictor.tasks)
@@ -44,11 +46,15 @@ def export(predictor: Predictor, file: Path, *, form: str, task: str | None) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for one in graphs:
-        target = file if len(graphs) == 1 else file.with_name(f"{file.stem}-{one.info.task}{file.suffix}")
+        target = file if len(graphs) == 1 else file.with_name(f"{file.stem}-{re.sub(r'[^0-9A-Za-z_.-]', '_', one.info.task)}{file.suffix}")
         try:
             written.append((target, _write(predictor, one, target, form)))
+        except NotExportable as error:
+            reasons[one.info.task] = error.why
         finally:
             draft(target).unlink(missing_ok=True)
+    if not written:
+        raise NotExportable(model=predictor.spec.name, why="; ".join(sorted(set(reasons.values()))))
     return written + [(Path(name), f"not exported: {why}") for name, why in sorted(reasons.items())]
 
 
@@ -122,8 +128,8 @@ def _torchscript(model: str, graph: Any, examples: dict[int, list[Any]], file: P
 
 def _onnx(model: str, graph: Any, examples: dict[int, list[Any]], file: Path, about: str) -> None:
     import onnx  # type: ignore[import-not-found, unused-ignore]
+    import onnxruntime  # type: ignore[import-not-found, unused-ignore]
     import torch
-    from onnx.reference import ReferenceEvaluator  # type: ignore[import-not-found, unused-ignore]
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     temporary = draft(file)
@@ -134,13 +140,13 @@ def _onnx(model: str, graph: Any, examples: dict[int, list[Any]], file: Path, ab
         try:
             program: Any = torch.onnx.export(graph, tuple(examples[2]), dynamo=True, dynamic_shapes=shapes, verbose=False, **names)
         except torch.onnx.errors.OnnxExporterError as error:
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            raise NotExportable(model=model, why=f"ONNX lacks something it computes ({lines[0][:200]}); `--format torchscript` has it") from error
+            why = " ".join(str(error.__cause__ or error).split())[:200]
+            raise NotExportable(model=model, why=f"ONNX lacks something it computes ({why}); `--format torchscript` has it") from error
         program.save(str(temporary), external_data=False)
     made = onnx.load(str(temporary))
     made.metadata_props.add(key=ABOUT, value=about)
     onnx.checker.check_model(made)
-    session = ReferenceEvaluator(made)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     fed = {count: {name: value.numpy() for name, value in zip(graph.inputs, given, strict=True)} for count, given in examples.items()}
     _compare(model, "ONNX", {count: torch.from_numpy(session.run(None, values)[0]) for count, values in fed.items()}, graph, examples)
     onnx.save(made, str(temporary))
