@@ -74,7 +74,7 @@ def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings,
         else:  # while it publishes
             while process.is_alive() and not any(home.glob(".tmp-*")):
                 time.sleep(0.0005)
-            time.sleep(chance.uniform(0.0, 0.05))
+            time.sleep(chance.uniform(0.0, 0.15))
         process.kill()  # it may have ended by then
         process.join()
         kills += process.exitcode == -signal.SIGKILL
