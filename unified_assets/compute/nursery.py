@@ -27,6 +27,7 @@ from unified_assets.core.errors import ResourceError, UnreadableFile
 
 DETAIL_CHARS = 300
 HEADER = 8
+END_OF_BATCH = bytes(HEADER)  # a message of no length
 Origin = tuple[str, str | None]
 Answer = tuple[int, Any, str | None, str]  # index, value, reason, detail
 OUT_OF_MEMORY = "out_of_memory"
@@ -201,18 +202,17 @@ def _work(channel: socket.socket, page: Page, function: Callable[[Any], Any], me
     """A worker: one answer for each item of each batch, until the pool hangs up."""
     _confine(memory_mib)
     stream = channel.makefile("rb")
+    answers: list[Answer] = []
+    due = 0.0
     while header := stream.read(HEADER):
-        batch = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
-        answers: list[Answer] = []
-        due = time.monotonic() + _FLUSH_S
-        for index, item in batch:
+        if header != END_OF_BATCH:
+            index, item = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
             page.begin(index)
+            due = due if answers else time.monotonic() + _FLUSH_S
             answers.append(_answer(function, index, item))
-            if answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due:
-                _send(channel, answers)
-                answers, due = [], time.monotonic() + _FLUSH_S
-        if answers:
+        if answers and (header == END_OF_BATCH or answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due):
             _send(channel, answers)
+            answers = []
     os._exit(0)
 
 

@@ -22,13 +22,14 @@ from functools import partial
 from itertools import starmap
 from typing import Any, Self
 
-from unified_assets.compute.nursery import HEADER, OUT_OF_MEMORY, Nursery, Origin, Page, WorkersUnavailable, framed
+from unified_assets.compute.nursery import END_OF_BATCH, HEADER, OUT_OF_MEMORY, Nursery, Origin, Page, WorkersUnavailable, framed
 from unified_assets.core import plugins
 from unified_assets.core.errors import UsageError
 
 BATCH = 128
 RECYCLE_AFTER = 10_000  # items one worker handles before it is replaced: leaks of native decoders stay small
 _CHUNK = 1 << 20
+_AHEAD_BYTES = 1 << 20  # what waits for one worker; a single item may be longer
 
 __all__ = ["NotImportable", "Outcome", "WorkerPool", "WorkersUnavailable"]
 
@@ -136,17 +137,21 @@ class WorkerPool:
     def _refill(self, slot: "_Slot", queue: deque[int], items: Sequence[Any]) -> None:
         """Work for a worker that has none; a second batch behind the first where there is plenty, so that it never waits for us."""
         size = min(BATCH, max(1, len(queue) // (4 * len(self._slots))), len(queue))
-        if slot.working and (size < BATCH or len(slot.working) > BATCH or slot.recycled):
+        if slot.working and (size < BATCH or len(slot.working) > BATCH or len(slot.outgoing) >= _AHEAD_BYTES or slot.recycled):
             return
         if slot.recycled:
             self._fire(slot)
             self._hire(slot)
         if slot.retry is not None:
-            batch, slot.retry = [slot.retry], None
-        else:
-            batch = [queue.popleft() for _ in range(size)]
-        if batch:
-            slot.give([(index, items[index]) for index in batch])
+            queue.appendleft(slot.retry)
+            slot.retry, size = None, 1
+        given = 0
+        while given < size and (not given or len(slot.outgoing) < _AHEAD_BYTES):
+            slot.give(queue[0], items[queue[0]])
+            queue.popleft()
+            given += 1
+        if given:
+            slot.outgoing += END_OF_BATCH
             self._selector.modify(slot.line, selectors.EVENT_READ | selectors.EVENT_WRITE, slot)
 
     def _collect(self, queue: deque[int]) -> Iterator[Outcome]:
@@ -239,11 +244,10 @@ class _Slot:
         self.incoming.clear()
         self.outgoing.clear()
 
-    def give(self, batch: list[tuple[int, Any]]) -> None:
-        """Queue items for the worker."""
-        for index, _ in batch:
-            self.working.append(index)
-        self.outgoing += framed(batch)
+    def give(self, index: int, item: Any) -> None:
+        """Queue an item for the worker."""
+        self.outgoing += framed((index, item))
+        self.working.append(index)
         self.since = time.monotonic()
 
     def began(self) -> float:

@@ -4,7 +4,9 @@ Only parsers written here and bounded: the processes that run this load no nativ
 """
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, BinaryIO
 
 from unified_assets.formats.movie_headers import film_facts
@@ -12,7 +14,7 @@ from unified_assets.formats.picture_headers import picture_size
 from unified_assets.formats.sound_headers import sound_facts
 from unified_assets.formats.text_facts import Decoding, text_facts
 
-HEADER_BYTES = 1 << 20
+SHORT_BYTES, HEADER_BYTES = 1 << 14, 1 << 20  # nearly all headers end in the first; cover pictures and colour profiles may be longer
 _FILMS = frozenset({"video/mp4", "video/quicktime"})
 Facts = Mapping[str, Any]
 
@@ -24,12 +26,21 @@ def header_facts(stream: BinaryIO, kind: tuple[str, str], size_bytes: int, text:
 
 
 def _picture(stream: BinaryIO, media_type: str, size_bytes: int, _: Decoding | None) -> Facts | None:
-    size = picture_size(_head(stream), media_type, size_bytes)
-    return None if size is None else {"width": size[0], "height": size[1]}
+    for length in (SHORT_BYTES, HEADER_BYTES):
+        size = picture_size(_head(stream, length), media_type, size_bytes)
+        if size is not None:
+            return {"width": size[0], "height": size[1]}
+        if size_bytes <= length:
+            break
+    return None
 
 
 def _sound(stream: BinaryIO, media_type: str, size_bytes: int, _: Decoding | None) -> Facts | None:
-    return sound_facts(_head(stream), media_type, size_bytes)
+    for length in (SHORT_BYTES, HEADER_BYTES):
+        facts = sound_facts(_head(stream, length), media_type, size_bytes)
+        if facts is not None or size_bytes <= length:
+            return facts
+    return None
 
 
 def _film(stream: BinaryIO, media_type: str, size_bytes: int, _: Decoding | None) -> Facts | None:
@@ -41,13 +52,18 @@ def _text(stream: BinaryIO, media_type: str, _: int, text: Decoding | None) -> F
     return text_facts(stream, media_type, text)
 
 
-def _head(stream: BinaryIO) -> bytes:
+def _head(stream: BinaryIO, length: int) -> bytes:
     stream.seek(0)
-    return stream.read(HEADER_BYTES)
+    return stream.read(length)
 
 
 def films_decode() -> bool:
     """Whether PyAV, the extra `video`, is installed."""
+    return sys.modules["av"] is not None if "av" in sys.modules else _found()
+
+
+@cache
+def _found() -> bool:
     return importlib.util.find_spec("av") is not None
 
 

@@ -31,7 +31,7 @@ def open_pdf(stream: BinaryIO) -> Iterator[pdfium.PdfDocument]:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
         reason = "encrypted" if "password" in str(error).lower() or "security" in str(error).lower() else "corrupt"
-        raise UnreadableFile(reason, str(error)) from error
+        raise UnreadableFile(reason, "PDFium cannot open it") from error  # the error's own words differ from process to process
     try:
         if len(document) == 0:
             raise UnreadableFile("no_pages")

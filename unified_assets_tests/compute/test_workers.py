@@ -105,6 +105,19 @@ def test_a_partial_is_a_function_and_a_pool_serves_more_than_once():
         assert list(pool.map([])) == []
 
 
+def test_items_of_many_megabytes_wait_on_our_side_not_in_the_memory_of_a_worker():
+    items = [bytes([number]) * (24 << 20) for number in range(12)]
+    with pool_of(len, workers=1) as pool:
+        assert {outcome.index: (outcome.value, outcome.reason) for outcome in pool.map(items)} == dict.fromkeys(range(12), (24 << 20, None))
+
+
+def test_the_item_that_was_at_work_is_blamed_and_what_was_done_but_not_yet_sent_is_done_again():
+    items = [*[f"good:{number}" for number in range(40)], "segfault", *[f"good:{number}" for number in range(41, 60)]]
+    with pool_of(behave, workers=1) as pool:
+        found = {outcome.index: outcome.reason or outcome.value for outcome in pool.map(items)}
+    assert found == {number: "crash" if number == 40 else str(number) for number in range(60)}
+
+
 def test_a_slow_consumer_makes_nobody_late():
     with pool_of(slow, workers=1, timeout_s=0.5) as pool:
         reasons = []
