@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from unified_assets.core import plugins
-from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedText, Page
+from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo, Page
 from unified_assets.quality.measure import glance_stream, measure_decoded
 
 CHECKS = plugins.discover("checks")
@@ -122,3 +122,12 @@ def test_a_film_whose_second_half_is_lost_misses_its_end(tmp_path):
     assert not fails("missing_end", whole)
     cut = glance_stream(io.BytesIO(data[: len(data) // 2]), "video", "video/mp4")
     assert fails("missing_end", cut)
+
+
+def test_one_picture_throughout_is_frozen_also_where_a_codec_refreshes_it_and_a_small_bird_is_not():
+    frames = np.full((6, 80, 120, 3), 120, np.uint8)
+    frames[3:] += 6
+    assert fails("frozen", DecodedVideo(frames=frames, times_s=np.arange(6.0), fps=1.0, duration_s=6.0))
+    for index in range(6):
+        frames[index, 40:42, 10 * index : 10 * index + 2] = 40
+    assert not fails("frozen", DecodedVideo(frames=frames, times_s=np.arange(6.0), fps=1.0, duration_s=6.0))
