@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from faults import Fault, all_faults, wav
+from faults_pages import document_faults, film_faults
 from PIL import Image
 
 from unified_assets import files
@@ -32,6 +33,8 @@ KINDS = {
     "audio": (".wav", ".flac", ".ogg", ".mp3"),
     "text": (".txt", ".md", ".json", ".xml", ".html"),
     "table": (".csv", ".tsv"),
+    "document": (".pdf",),
+    "video": (".mp4",),
 }
 TARGETS = {"image": 400, "audio": 300, "text": 3_000}
 HALVES = ("choose", "report")
@@ -61,7 +64,7 @@ def main() -> None:
     }
     real = {kind: list(real_files(args.folder, kind, args.half, args.files)) for kind in KINDS} if args.folder else {}
     recall(generated, real, None if args.checks is None else set(args.checks.split(",")))
-    alarms({kind: real_files(args.folder, kind, args.half, None) if args.folder else iter(generated[kind]) for kind in KINDS})
+    alarms({kind: real_files(args.folder, kind, args.half, None) if args.folder else iter(generated.get(kind, [])) for kind in KINDS})
 
 
 def picture(seed: int, side: int = 320) -> bytes:
@@ -129,7 +132,7 @@ def failing(data: bytes, name: str = "") -> set[str]:
 def recall(generated: dict[str, list[Sample]], real: dict[str, list[Sample]], only: set[str] | None) -> None:
     """Print how many planted faults were found, of how many."""
     print(f"\n{'check':<18}{'planted':<42}{'generated':>10}{'real':>8}{'of':>6}  into")
-    for fault in all_faults():
+    for fault in [*all_faults(), *document_faults(), *film_faults()]:
         if only is not None and fault.check not in only:
             continue
         shares = [found_of(fault, source.get(fault.kind, [])) for source in (generated, real)]

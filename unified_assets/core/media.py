@@ -15,6 +15,7 @@ class DecodedImage:
     original_width: int
     original_height: int
     detail: np.ndarray | None = None  # its middle as it was, where `pixels` are an average of it; None also where that was not decoded
+    transparent_share: float = 0.0  # of its pixels: nothing of them shows on any ground
     hidden_levels: int = 0  # by which it spans more over black than over the white that was laid under it
 
     @cached_property

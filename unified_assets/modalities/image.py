@@ -16,6 +16,7 @@ from unified_assets.core.media import DecodedImage
 from unified_assets.formats.pictures import averaged, middle, reduction
 
 MAX_PIXELS = 40_000_000  # decoded; a JPEG above it is decoded at a fraction of its size
+TRANSPARENT = 8  # of 256 levels of opacity, below which a pixel does not show
 MAX_DRAFT_PIXELS = 178_000_000  # Pillow itself refuses to open more
 _ALWAYS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/bmp": "BMP", "image/tiff": "TIFF"}
 # Pillow's wheels bring both. HEIC has no decoder here: its codec (HEVC) comes in no permissive wheel that the project depends on.
@@ -59,7 +60,7 @@ def _decoded(stream: BinaryIO, media_type: str, factor: Callable[[int, int], int
         if wanted > 1:
             image.draft("RGB", (width // wanted, height // wanted))
         try:
-            pixels, hidden_levels = _rgb(image)
+            pixels, hidden_levels, transparent_share = _rgb(image)
         except (SyntaxError, ValueError, EOFError, OSError) as error:
             raise UnreadableFile(_reason(error), str(error)) from error
     left = factor(pixels.shape[1], pixels.shape[0])
@@ -68,6 +69,7 @@ def _decoded(stream: BinaryIO, media_type: str, factor: Callable[[int, int], int
         original_width=width,
         original_height=height,
         hidden_levels=hidden_levels,
+        transparent_share=transparent_share,
         detail=middle(pixels) if left > 1 and pixels.shape[0] * pixels.shape[1] == width * height else None,
     )
 
@@ -92,17 +94,17 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
             yield image
 
 
-def _rgb(image: Image.Image) -> tuple[np.ndarray, int]:
-    """Pixels, and by how many levels they span more over black than over the white they were laid on."""
+def _rgb(image: Image.Image) -> tuple[np.ndarray, int, float]:
+    """Pixels, by how many levels they span more over black than over the white they were laid on, and the share that is transparent."""
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(("I", "F")):
-        return _stretched(np.asarray(image, dtype=np.float32)), 0
+        return _stretched(np.asarray(image, dtype=np.float32)), 0, 0.0
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         layered = image.convert("RGBA")
         canvas = Image.new("RGB", layered.size, "white")
         canvas.paste(layered, mask=layered.getchannel("A"))
-        return np.asarray(canvas), _hidden(layered, canvas)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), 0
+        return np.asarray(canvas), _hidden(layered, canvas), sum(layered.getchannel("A").histogram()[:TRANSPARENT]) / (layered.width * layered.height)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), 0, 0.0
 
 
 def _hidden(layered: Image.Image, over_white: Image.Image) -> int:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from unified_assets.core import plugins
-from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedText, Page
+from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo, Page
 from unified_assets.quality.measure import glance_stream, measure_decoded
 
 CHECKS = plugins.discover("checks")
@@ -91,3 +91,43 @@ def test_grey_rows_below_are_seen_in_a_jpeg_read_at_a_glance():
     noise[600:] = 128
     found = {name: value for name, value, _ in measure_decoded(stored(Image.fromarray(noise), "JPEG"), "image", "image/jpeg").values}
     assert 0.23 <= found["truncated"] <= 0.26
+
+
+def test_a_small_sticker_on_a_large_transparent_sheet_is_mostly_transparent():
+    sheet = Image.new("RGBA", (400, 300), (255, 255, 255, 0))
+    sheet.paste((200, 30, 30, 255), (10, 10, 60, 60))
+    found = stored(sheet)
+    assert found.transparent_share == 1 - 2500 / 120_000
+    assert fails("mostly_transparent", found)
+    sheet.paste((30, 30, 200, 255), (100, 100, 300, 300))
+    assert not fails("mostly_transparent", stored(sheet))
+
+
+def film(target, frames=40):
+    """Two seconds of MPEG-4 whose index stands before the pictures, so that a cut file still opens."""
+    av = pytest.importorskip("av", reason="videos need the extra `video`")
+    rng = np.random.default_rng(3)
+    with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        track = container.add_stream("mpeg4", rate=20)
+        track.width, track.height, track.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(frames):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(rng.integers(0, 256, (64, 96, 3)).astype(np.uint8), format="rgb24")))
+        container.mux(track.encode())
+    return target.read_bytes()
+
+
+def test_a_film_whose_second_half_is_lost_misses_its_end(tmp_path):
+    data = film(tmp_path / "film.mp4")
+    whole = glance_stream(io.BytesIO(data), "video", "video/mp4")
+    assert not fails("missing_end", whole)
+    cut = glance_stream(io.BytesIO(data[: len(data) // 2]), "video", "video/mp4")
+    assert fails("missing_end", cut)
+
+
+def test_one_picture_throughout_is_frozen_also_where_a_codec_refreshes_it_and_a_small_bird_is_not():
+    frames = np.full((6, 80, 120, 3), 120, np.uint8)
+    frames[3:] += 6
+    assert fails("frozen", DecodedVideo(frames=frames, times_s=np.arange(6.0), fps=1.0, duration_s=6.0))
+    for index in range(6):
+        frames[index, 40:42, 10 * index : 10 * index + 2] = 40
+    assert not fails("frozen", DecodedVideo(frames=frames, times_s=np.arange(6.0), fps=1.0, duration_s=6.0))
