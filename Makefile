@@ -8,6 +8,7 @@ PRESET ?= quick_start
 RAW ?=
 STATE ?=
 PORT ?= 3000
+MLFLOW_PORT ?= 5000
 
 BIN := .venv/bin
 ROOTS := $(if $(RAW),--raw "$(RAW)") $(if $(STATE),--state "$(STATE)")
@@ -15,7 +16,7 @@ ROOTS := $(if $(RAW),--raw "$(RAW)") $(if $(STATE),--state "$(STATE)")
 .PHONY: run test lint ui bench clean
 
 run: .venv/.ready
-	$(BIN)/unified-assets $(ROOTS) train --preset $(PRESET) --or-sample
+	$(BIN)/unified-assets $(ROOTS) run --preset $(PRESET)
 
 test: .venv/.ready lint
 	$(BIN)/python -m pytest
@@ -27,7 +28,7 @@ lint: .venv/.ready
 	$(BIN)/lint-imports
 
 ui: .venv/.ready
-	$(BIN)/unified-assets $(ROOTS) dev --port $(PORT)
+	$(BIN)/unified-assets $(ROOTS) ui --port $(PORT) --mlflow-port $(MLFLOW_PORT)
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/road.py $(if $(RAW),"$(RAW)")
@@ -36,7 +37,7 @@ bench: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet --editable ".[video]" --group test
+	$(BIN)/pip install --quiet --editable ".[video,tune]" --group test
 	touch $@
 
 clean:

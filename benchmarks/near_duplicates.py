@@ -1,28 +1,42 @@
-"""Recall of near duplicates for each kind of copy, and precision, on generated pictures and on those of a folder.
+"""Recall of near duplicates for each kind of copy, and precision, on generated files and on those of a folder.
 
     python benchmarks/near_duplicates.py [FOLDER] [--pictures 300]
 
-Each original gets one copy of each kind; all originals and all copies are compared with each other at once. A copy is found
+Each original gets one copy of each kind; the originals and their copies of one kind are compared at once. A copy is found
 where it is in the group of its original. A pair of different originals (or of their copies) in one group is wrong, unless the
 originals of a folder are said to be alike by themselves: what a folder repeats is listed, to be looked at by a person.
-The same is measured for texts (revisions of generated articles) and for sounds. The last lines say how time grows.
+The same is measured for texts and for sounds. The last lines say how time grows.
 """
 
 import argparse
-import io
 import time
-from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from copies import (
+    COPIES,
+    HALVES,
+    SOUND_COPIES,
+    TEXT_COPIES,
+    Picture,
+    Sound,
+    article,
+    drawing,
+    melody,
+    photograph,
+    pictures_of,
+    sounds_of,
+    texts_of,
+)
+from PIL import Image
 
-from unified_assets.quality import similarity
+from unified_assets.core.media import DecodedAudio
+from unified_assets.quality import similarity, sounds, texts
 
-Picture = Image.Image
-SIZES = (1_000, 2_000, 4_000, 8_000, 16_000)
+Grouping = Callable[[list[bytes]], list[list[int]]]
+SIZES = (1_000, 4_000, 16_000)
 
 
 def main() -> None:
@@ -30,6 +44,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("folder", nargs="?", type=Path)
     ask.add_argument("--pictures", type=int, default=300)
+    ask.add_argument("--half", choices=HALVES, default="report", help="of the folder's files, by a hash of their content")
     args = ask.parse_args()
     sources: dict[str, list[Picture]] = {
         "generated photographs": [photograph(seed) for seed in range(args.pictures)],
@@ -37,172 +52,104 @@ def main() -> None:
         "generated symbols of 28 px": [drawing(seed).resize((28, 28), Image.Resampling.LANCZOS) for seed in range(args.pictures)],
     }
     if args.folder:
-        for name, pictures in pictures_of(args.folder, args.pictures).items():
+        for name, pictures in pictures_of(args.folder, args.pictures, args.half).items():
             sources[f"folder, {name}"] = pictures
     for name, pictures in sources.items():
         pictures_table(name, pictures)
+    texts_table("generated articles", [article(seed) for seed in range(args.pictures)])
+    sounds_table("generated melodies", [melody(seed) for seed in range(args.pictures)])
+    if args.folder:
+        texts_table("folder, texts", texts_of(args.folder, args.pictures, args.half))
+        sounds_table("folder, sounds", sounds_of(args.folder, args.pictures, args.half))
     growth()
 
 
-# ---------------------------------------------------------------------------------------------- pictures
-
-
-def photograph(seed: int) -> Picture:
-    """Random colours with structure at several sizes, as photographs have."""
-    rng = np.random.default_rng(seed)
-    layers = [Image.fromarray(rng.integers(0, 256, (size, size, 3)).astype(np.uint8)).resize((320, 240), Image.Resampling.BICUBIC) for size in (4, 8, 24)]
-    return Image.blend(Image.blend(layers[0], layers[1], 0.4), layers[2], 0.3)
-
-
-def drawing(seed: int) -> Picture:
-    """A few shapes and strokes on a plain ground."""
-    rng = np.random.default_rng(seed)
-    dark = bool(rng.integers(2))
-    picture = Image.new("RGB", (160, 160), (8, 8, 8) if dark else (250, 250, 250))
-    draw = ImageDraw.Draw(picture)
-    for _ in range(int(rng.integers(2, 5))):
-        colour = tuple(int(level) for level in (rng.integers(120, 256, 3) if dark else rng.integers(0, 140, 3)))
-        points = [tuple(map(int, rng.integers(16, 144, 2))) for _ in range(3)]
-        shape = int(rng.integers(3))
-        if shape == 0:
-            draw.line(points, fill=colour, width=int(rng.integers(6, 16)))
-        elif shape == 1:
-            draw.polygon(points, fill=colour)
-        else:
-            radius, (x, y) = int(rng.integers(8, 40)), points[0]
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-    return picture
-
-
-def pictures_of(folder: Path, limit: int) -> dict[str, list[Picture]]:
-    """Evenly chosen pictures of a folder, those of less than 64 px apart."""
-    found: dict[str, list[Picture]] = {"small pictures": [], "pictures": []}
-    suffixes = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff"}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    order = np.random.default_rng(5).permutation(len(paths))
-    for index in order:
-        if all(len(listed) >= limit for listed in found.values()):
-            break
-        try:
-            with Image.open(paths[index]) as opened:
-                picture = flattened(opened)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue
-        name = "small pictures" if min(picture.size) < 64 else "pictures"
-        if min(picture.size) >= 16 and len(found[name]) < limit:
-            picture.thumbnail((800, 800), Image.Resampling.BOX)
-            found[name].append(picture)
-    return found
-
-
-def flattened(opened: Picture) -> Picture:
-    """RGB, with transparency over white."""
-    if opened.mode in {"RGBA", "LA", "P"}:
-        layered = opened.convert("RGBA")
-        canvas = Image.new("RGB", layered.size, "white")
-        canvas.paste(layered, mask=layered.getchannel("A"))
-        return canvas
-    return opened.convert("RGB")
-
-
-def encoded(picture: Picture, kind: str, **options: int) -> Picture:
-    """Saved and opened again."""
-    target = io.BytesIO()
-    picture.save(target, kind, **options)
-    return Image.open(io.BytesIO(target.getvalue())).convert("RGB")
-
-
-def resized(picture: Picture, factor: float, filtered: Image.Resampling = Image.Resampling.BICUBIC) -> Picture:
-    """Both sides times a factor."""
-    return picture.resize((max(1, round(picture.width * factor)), max(1, round(picture.height * factor))), filtered)
-
-
-def cropped(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
-    """Without a share of the width and of the height, taken off both sides unevenly."""
-    left, top = (rng.uniform(0.25, 0.75) * share * side for side in picture.size)
-    right, bottom = picture.width - (share * picture.width - left), picture.height - (share * picture.height - top)
-    return picture.crop((round(left), round(top), round(right), round(bottom)))
-
-
-def tinted(picture: Picture, amount: int) -> Picture:
-    """Warmer: red up, blue down."""
-    pixels = np.asarray(picture).astype(np.int16) + np.array([amount, 0, -amount], np.int16)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-
-
-COPIES: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
-    "jpeg, quality 80": lambda picture, _: encoded(picture, "JPEG", quality=80),
-    "jpeg, quality 40": lambda picture, _: encoded(picture, "JPEG", quality=40),
-    "webp, quality 60": lambda picture, _: encoded(picture, "WEBP", quality=60),
-    "gif, 64 colours": lambda picture, _: picture.quantize(64).convert("RGB"),
-    "resized 0.5": lambda picture, _: resized(picture, 0.5),
-    "resized 0.65, jpeg 70": lambda picture, _: encoded(resized(picture, 0.65), "JPEG", quality=70),
-    "resized 0.8, lanczos": lambda picture, _: resized(picture, 0.8, Image.Resampling.LANCZOS),
-    "resized 2": lambda picture, _: resized(picture, 2),
-    "cropped by 3 %": lambda picture, rng: cropped(picture, 0.03, rng),
-    "cropped by 6 %": lambda picture, rng: cropped(picture, 0.06, rng),
-    "brighter by a fifth": lambda picture, _: ImageEnhance.Brightness(picture).enhance(1.2),
-    "darker by a fifth": lambda picture, _: ImageEnhance.Brightness(picture).enhance(0.8),
-    "more contrast": lambda picture, _: ImageEnhance.Contrast(picture).enhance(1.25),
-    "less saturated": lambda picture, _: ImageEnhance.Color(picture).enhance(0.6),
-    "warmer": lambda picture, _: tinted(picture, 12),
-    "sharpened": lambda picture, _: picture.filter(ImageFilter.UnsharpMask(1, 60)),
-}
-
-
 def pictures_table(name: str, originals: list[Picture]) -> None:
-    """Print recall for each kind of copy and the precision of pairs."""
+    """Print recall and precision for each kind of copy of pictures."""
+
+    def mark(picture: Picture) -> bytes:
+        return similarity.signature(np.asarray(picture))
+
     rng = np.random.default_rng(11)
-    listed, owner, kinds = list(originals), list(range(len(originals))), ["original"] * len(originals)
-    for kind, change in COPIES.items():
-        listed += [change(picture, rng) for picture in originals]
-        owner += range(len(originals))
-        kinds += [kind] * len(originals)
-    marks = [similarity.signature(np.asarray(picture)) for picture in listed]
-    report(name, marks, owner, kinds, len(originals))
+    copies = {kind: [mark(change(picture, rng)) for picture in originals] for kind, change in COPIES.items()}
+    report(name, [mark(picture) for picture in originals], copies, similarity.near_duplicates)
 
 
-def report(name: str, marks: list[bytes], owner: list[int], kinds: list[str], originals: int) -> None:
-    """Group all marks, and print what of it is right."""
-    alike = {frozenset(pair) for group in grouped(marks[:originals]) for pair in combinations(group, 2)}
+def texts_table(name: str, originals: list[list[str]]) -> None:
+    """Print recall and precision for each kind of copy of texts."""
+
+    def mark(text: str) -> bytes | None:
+        return texts.signature(text.lower().split())
+
+    rng = np.random.default_rng(11)
+    known = [lines for lines in originals if mark("\n".join(lines)) is not None]
+    copies = {kind: [mark(change(lines, rng)) or bytes(4 * texts.BINS) for lines in known] for kind, change in TEXT_COPIES.items()}
+    report(name, [mark("\n".join(lines)) or b"" for lines in known], copies, texts.near_duplicates)
+
+
+def sounds_table(name: str, originals: list[Sound]) -> None:
+    """Print recall and precision for each kind of copy of sounds."""
+
+    def mark(sound: Sound) -> bytes | None:
+        return sounds.signature(DecodedAudio(samples=sound[0][:, None], sample_rate_hz=sound[1]))
+
+    rng = np.random.default_rng(11)
+    known = [sound for sound in originals if mark(sound) is not None]
+    nothing = bytes(similarity.SIGNATURE_BYTES)
+    copies = {kind: [mark(change(sound, rng)) or nothing for sound in known] for kind, change in SOUND_COPIES.items()}
+    report(name, [mark(sound) or nothing for sound in known], copies, sounds.near_duplicates)
+
+
+# ---------------------------------------------------------------------------------------------- counting
+
+
+def report(name: str, marks: list[bytes], copies: dict[str, list[bytes]], grouped: Grouping) -> None:
+    """Group the originals with their copies of one kind at a time, so that no copy is found by way of another."""
+    alike = {frozenset(pair) for group in grouped(marks) for pair in combinations(group, 2)}
+    count, hits, total_right, total_wrong = len(marks), 0, 0, 0
     begun = time.process_time()
-    groups = grouped(marks)
-    seconds = time.process_time() - begun
-    group_of = {index: number for number, group in enumerate(groups) for index in group}
-    found = Counter(kinds[index] for index in range(originals, len(marks)) if group_of.get(index, -1) == group_of.get(owner[index], -2))
-    total = Counter(kinds[originals:])
-    right, wrong = pairs(groups, owner, alike)
-    print(f"\n{name}: {originals} originals, {len(marks)} in all, {seconds:.1f} CPU s; {len(alike)} pairs of originals alike by themselves")
-    for kind in total:
-        print(f"  {kind:<28} recall {found[kind] / total[kind]:.3f}")
-    print(f"  {'all':<28} recall {sum(found.values()) / sum(total.values()):.3f}   precision {right / max(right + wrong, 1):.3f} ({wrong} wrong pairs)")
+    lines = []
+    for kind, listed in copies.items():
+        groups = grouped([*marks, *listed])
+        group_of = {index: number for number, group in enumerate(groups) for index in group}
+        found = sum(group_of.get(index, -1) == group_of.get(index + count, -2) for index in range(count))
+        right, wrong = pairs(groups, count, alike)
+        hits, total_right, total_wrong = hits + found, total_right + right, total_wrong + wrong
+        lines.append(f"  {kind:<30} recall {found / count:.3f}   precision {right / max(right + wrong, 1):.3f} ({wrong} wrong pairs)")
+    print(f"\n{name}: {count} originals, {time.process_time() - begun:.1f} CPU s; {len(alike)} pairs of originals alike by themselves")
+    print("\n".join(lines))
+    precision = total_right / max(total_right + total_wrong, 1)
+    print(f"  {'all':<30} recall {hits / max(count * len(copies), 1):.3f}   precision {precision:.3f} ({total_wrong} wrong pairs)", flush=True)
 
 
-def grouped(marks: list[bytes]) -> list[list[int]]:
-    """Near duplicates among signatures."""
-    return similarity.near_duplicates(marks)
-
-
-def pairs(groups: list[list[int]], owner: list[int], alike: set[frozenset[int]]) -> tuple[int, int]:
+def pairs(groups: list[list[int]], count: int, alike: set[frozenset[int]]) -> tuple[int, int]:
     """(pairs of one original, pairs of different ones that are not alike by themselves)."""
     right = wrong = 0
     for group in groups:
-        counts = Counter(owner[index] for index in group)
-        right += sum(count * (count - 1) // 2 for count in counts.values())
-        wrong += sum(counts[one] * counts[other] for one, other in combinations(counts, 2) if frozenset((one, other)) not in alike)
+        for one, other in combinations(group, 2):
+            right += one % count == other % count
+            wrong += one % count != other % count and frozenset((one % count, other % count)) not in alike
     return right, wrong
 
 
 def growth() -> None:
     """Print the time for lakes of growing size."""
-    print("\ntime for signatures of unrelated pictures, with one copy each in ten")
-    rng = np.random.default_rng(1)
+    print("\nCPU seconds to group, with one copy in ten")
+    print(f"  {'':>7} {'pictures':>10} {'texts':>10}")
     for size in SIZES:
-        marks = [rng.integers(0, 256, similarity.SIGNATURE_BYTES, np.uint8).tobytes() for _ in range(size)]
-        marks[: size // 10] = marks[size // 10 : 2 * (size // 10)]
-        begun = time.process_time()
-        similarity.near_duplicates(marks)
-        print(f"  {size:>7,} {time.process_time() - begun:7.2f} CPU s")
+        rng = np.random.default_rng(1)
+        coarse = rng.normal(size=(size, 6, 6)) * 45 + 128
+        planes = [np.asarray(Image.fromarray(np.clip(plane, 0, 255).astype(np.uint8)).resize((similarity.SIDE, similarity.SIDE), 3)) for plane in coarse]
+        marks = [plane.tobytes() + bytes([128]) * (similarity.SIGNATURE_BYTES - plane.size) for plane in planes]
+        words = [rng.integers(0, 2**32, texts.BINS, dtype=np.uint32).tobytes() for _ in range(size)]
+        seconds = []
+        for listed, grouped in ((marks, similarity.near_duplicates), (words, texts.near_duplicates)):
+            listed[: size // 10] = listed[size // 10 : 2 * (size // 10)]
+            begun = time.process_time()
+            found = grouped(listed)
+            seconds.append(time.process_time() - begun)
+            assert len(found) >= size // 10
+        print(f"  {size:>7,} {seconds[0]:>10.2f} {seconds[1]:>10.2f}", flush=True)
 
 
 if __name__ == "__main__":

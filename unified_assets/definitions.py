@@ -13,6 +13,7 @@ from unified_assets.defs.jobs import all_jobs
 from unified_assets.defs.model_assets import model_asset
 from unified_assets.defs.report_asset import report_asset
 from unified_assets.defs.resources import resources
+from unified_assets.defs.schedules import nightly
 from unified_assets.defs.sensors import sensors
 from unified_assets.defs.stages import stage_assets
 
@@ -28,6 +29,7 @@ defs = dg.Definitions(
     resources=resources(settings),
     jobs=jobs,
     sensors=sensors(jobs, auto=settings.auto),
+    schedules=[nightly(jobs, preset=settings.preset, auto=settings.auto)],
     executor=executor(),
     loggers={"console": terminal_logger},
 )

@@ -1,27 +1,36 @@
-"""Rows of the walk in; catalog rows out, a shard at a time: each file is looked into by a guarded worker process."""
+"""Rows of the walk in; catalog rows out, a shard at a time. Every file is looked into by guarded worker processes.
+
+First all files of a shard are surveyed: one open, one read, no native decoder. Those whose headers leave a question go to a second
+pool, whose processes have the decoders loaded.
+"""
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from unified_assets.catalog.probing import LARGE_BYTES, Listed, Probed, identify_file, probe_file
 from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.progress import Progress, progress
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core import tables
 from unified_assets.core.paths import decode_path
 from unified_assets.core.settings import Settings
+from unified_assets.files import detection
+from unified_assets.files.deciding import Kind, decide_file, load_decoders, probe_file
+from unified_assets.files.opening import Folders
+from unified_assets.files.surveying import LARGE_BYTES, UNDECIDED, Row, Surveyed, Verdict, identify_file, survey_file
 
 SHARD = 20_000  # files that are Python objects at one time: memory stays flat, whatever the lake holds
 LARGE_BYTES_PER_S = 20e6  # what a large file is given time for, beyond the limit of all files
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
+_FIXED = ["file_id", "modality", "media_type", "extension_agrees", "status", "reason"]
 _WORKER_FAILURES = ("crash", "timeout", "out_of_memory")
-_LOG_EVERY_S = 5.0
+Log = Callable[[str], None]
 
 
 def irregular(fresh: pl.DataFrame) -> pl.DataFrame:
@@ -30,80 +39,121 @@ def irregular(fresh: pl.DataFrame) -> pl.DataFrame:
     return _conform(rows.with_columns(modality=pl.lit("other"), extension_agrees=pl.lit(value=True), status=pl.lit("unreadable")))
 
 
-def examined(settings: Settings, fresh: pl.DataFrame, log: Callable[[str], None]) -> Iterator[pl.DataFrame]:
+def examined(settings: Settings, fresh: pl.DataFrame, log: Log) -> Iterator[pl.DataFrame]:
     """Rows for the regular files of `fresh`. Large files have a time limit of their own and come last."""
     regular = fresh.filter(pl.col("reason").is_null()).select(_KEY)
-    done, logged = 0, time.monotonic()
     small, large = regular.filter(pl.col("size_bytes") < LARGE_BYTES), regular.filter(pl.col("size_bytes") >= LARGE_BYTES)
-    with _pool(probe_file, settings, settings.file_timeout_s) as pool:
+    with (
+        progress(settings.state, "scan", regular.height, log) as told,
+        _pool(partial(survey_file, Folders(str(settings.raw)), detection.kinds()), settings) as surveyors,
+        ExitStack() as later,
+    ):
+        deciders: WorkerPool | None = None
         for part in small.iter_slices(SHARD):
-            items = [Listed(*row) for row in part.iter_rows()]
-            results: list[Probed | None] = [None] * len(items)
-            broken: list[tuple[int, Outcome]] = []
-            for outcome in pool.map(items):
-                done += 1
-                if outcome.reason in _WORKER_FAILURES:
-                    broken.append((outcome.index, outcome))
-                else:
-                    results[outcome.index] = _result(outcome)
-                if time.monotonic() - logged >= _LOG_EVERY_S:
-                    logged = time.monotonic()
-                    log(f"probed {done} of {regular.height} new or changed files")
-            for index, result in _identified(settings, items, broken):
-                results[index] = result
-            yield _frame(items, results)
-    for row in large.iter_rows():
-        item = Listed(*row)
-        with _pool(probe_file, settings, settings.file_timeout_s + _allocated(settings.raw, item) / LARGE_BYTES_PER_S) as pool:
-            outcome = next(pool.map([item]))
-        alone = dict(_identified(settings, [item], [(0, outcome)])) if outcome.reason in _WORKER_FAILURES else {0: _result(outcome)}
-        yield _frame([item], [alone[0]])
+            items = part.rows()
+            results = _surveyed(settings, surveyors, items, told)
+            asked = _open_questions(items, results)
+            if asked and deciders is None:
+                needed = partial(load_decoders, sorted({kind[0] for _, kind in asked.values()}))
+                deciders = later.enter_context(_pool(partial(decide_file, settings.raw), settings, prepare=needed))
+            if deciders is not None:
+                _decide(deciders, asked, results)
+            yield _frame(part, results)
+    for part in large.iter_slices(1):
+        yield _frame(part, [_large(settings, part.row(0))])
 
 
-def _pool(function: Callable[[Path, Listed], Probed], settings: Settings, timeout_s: float) -> WorkerPool:
-    workers = settings.workers or usable_cores()
-    return WorkerPool(partial(function, settings.raw), workers=workers, timeout_s=timeout_s, memory_mib=settings.file_memory_mib)
+def _pool(function: Callable[[Any], Any], settings: Settings, *, prepare: Callable[[], Any] | None = None, extra_s: float = 0.0) -> WorkerPool:
+    workers, timeout_s = settings.workers or usable_cores(), settings.file_timeout_s + extra_s
+    return WorkerPool(function, workers=workers, timeout_s=timeout_s, memory_mib=settings.file_memory_mib, prepare=prepare)
 
 
-def _identified(settings: Settings, items: Sequence[Listed], broken: Sequence[tuple[int, Outcome]]) -> Iterator[tuple[int, Probed]]:
-    """What broke its worker is at least identified."""
-    if not broken:
-        return
-    with _pool(identify_file, settings, settings.file_timeout_s) as pool:
-        for again in pool.map([items[index] for index, _ in broken]):
-            index, failure = broken[again.index]
-            detail = {"probe_extra": json.dumps({"detail": failure.detail})}
-            yield index, again.value._replace(status="quarantined", reason=failure.reason, columns=detail) if again.reason is None else _result(failure)
+def _surveyed(settings: Settings, pool: WorkerPool, items: Sequence[Row], told: Progress) -> list[Sequence[Any]]:
+    """What the survey says of each item; those that broke their worker are quarantined, and at least identified."""
+    results: list[Sequence[Any]] = [()] * len(items)
+    broken: list[Outcome] = []
+    for outcome in pool.map(items):
+        told.add()
+        if outcome.reason is None:
+            results[outcome.index] = outcome.value
+        elif outcome.reason in _WORKER_FAILURES:
+            broken.append(outcome)
+        else:
+            results[outcome.index] = _failed(outcome)
+    if broken:
+        with _pool(partial(identify_file, Folders(str(settings.raw)), detection.kinds()), settings) as identifiers:
+            for again in identifiers.map([items[outcome.index] for outcome in broken]):
+                failure = broken[again.index]
+                identified = again.value if again.reason is None else _failed(failure)
+                results[failure.index] = _judged(identified, _broken(failure))
+    return results
 
 
-def _result(outcome: Outcome) -> Probed:
+def _open_questions(items: Sequence[Row], results: Sequence[Sequence[Any]]) -> dict[int, tuple[Row, Kind]]:
+    """What the survey left to the decoders, by position."""
+    return {index: (items[index], (result[1], result[2])) for index, result in enumerate(results) if result[4] == UNDECIDED}
+
+
+def _decide(pool: WorkerPool, asked: Mapping[int, tuple[Row, Kind]], results: list[Sequence[Any]]) -> None:
+    """Put the decoders' verdicts into `results`."""
+    at = list(asked)
+    for outcome in pool.map(list(asked.values())):
+        index = at[outcome.index]
+        if outcome.reason is None:
+            results[index] = _judged(results[index], outcome.value)
+        elif outcome.reason in _WORKER_FAILURES:
+            results[index] = _judged(results[index], _broken(outcome))
+        else:
+            results[index] = _failed(outcome)
+
+
+def _large(settings: Settings, item: Row) -> Sequence[Any]:
+    extra_s = _allocated(settings.raw, item) / LARGE_BYTES_PER_S
+    with _pool(partial(probe_file, settings.raw), settings, prepare=partial(load_decoders, ["audio", "video"]), extra_s=extra_s) as pool:
+        outcome = next(pool.map([item]))
+    if outcome.reason not in _WORKER_FAILURES:
+        return _failed(outcome) if outcome.reason is not None else tuple(outcome.value)
+    with _pool(partial(identify_file, Folders(str(settings.raw)), detection.kinds()), settings, extra_s=extra_s) as pool:
+        again = next(pool.map([item]))
+    return _judged(again.value if again.reason is None else _failed(outcome), _broken(outcome))
+
+
+def _judged(surveyed: Sequence[Any], verdict: Verdict) -> Sequence[Any]:
+    """What was identified, with the verdict on it."""
+    return (*surveyed[:4], *verdict)
+
+
+def _broken(outcome: Outcome) -> Verdict:
+    return "quarantined", outcome.reason, {"probe_extra": json.dumps({"detail": outcome.detail})}
+
+
+def _failed(outcome: Outcome) -> Surveyed:
     """A file that could not be opened, or broke its worker even when it was only identified, is a row too."""
-    if outcome.reason is None:
-        assert isinstance(outcome.value, Probed)
-        return outcome.value
     status = "quarantined" if outcome.reason in _WORKER_FAILURES else "unreadable"
     detail = {"probe_extra": json.dumps({"detail": outcome.detail})} if outcome.detail else {}
-    return Probed(None, "other", None, True, status, outcome.reason, detail)
+    return Surveyed(None, "other", None, True, status, outcome.reason, detail)
 
 
-def _allocated(root: Path, item: Listed) -> int:
+def _allocated(root: Path, item: Row) -> int:
     """Bytes a file has on disk: a sparse terabyte has none, and is not worth hours."""
     try:
-        return (root / os.fsdecode(decode_path(item.path))).lstat().st_blocks * 512
+        return (root / os.fsdecode(decode_path(item[0]))).lstat().st_blocks * 512
     except OSError:
         return 0
 
 
-def _frame(items: Sequence[Listed], given: Sequence[Probed | None]) -> pl.DataFrame:
-    """Columns of catalog rows from what the workers said, in the order of `items`."""
-    results = [result for result in given if result is not None]
-    assert len(results) == len(items)
-    fixed = [name for name in Probed._fields if name != "columns"]
-    data: dict[str, list[Any]] = {name: [getattr(item, name) for item in items] for name in _KEY}
-    data |= {name: [getattr(result, name) for result in results] for name in fixed}
-    told = {name for result in results for name in result.columns}
-    data |= {name: [result.columns.get(name) for result in results] if name in told else [None] * len(items) for name in tables.CATALOG if name not in data}
-    return pl.DataFrame({name: pl.Series(name, data[name], dtype=dtype, strict=False) for name, dtype in tables.CATALOG.items()})
+def _frame(part: pl.DataFrame, results: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    """Catalog rows: the columns of the walk, and what the workers said of each of its rows."""
+    assert len(results) == part.height
+    *fixed, probed = zip(*results, strict=True)
+    told: dict[str, list[Any]] = {}
+    for row, values in enumerate(probed):
+        for name, value in values.items():
+            if name not in told:
+                told[name] = [None] * part.height
+            told[name][row] = value
+    found = [pl.Series(name, values, dtype=tables.CATALOG[name], strict=False) for name, values in (*zip(_FIXED, fixed, strict=True), *told.items())]
+    return _conform(part.with_columns(found))
 
 
 def _conform(rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,20 +17,22 @@ import xxhash
 
 from unified_assets.catalog.examining import examined, irregular
 from unified_assets.catalog.ignoring import ignored_paths
-from unified_assets.catalog.probing import NEEDS_INSTALL, STILL_WRITTEN
 from unified_assets.catalog.walking import walk
 from unified_assets.core import plugins, tables
 from unified_assets.core.errors import InvalidSetting, StaleSchema, UnreadableFile
 from unified_assets.core.settings import Settings
 from unified_assets.files import open_regular
+from unified_assets.files.deciding import NEEDS_INSTALL
+from unified_assets.files.surveying import STILL_WRITTEN
 from unified_assets.store.local import Store, read_table, write_table, write_text
 
-DETECTOR_VERSION = 2  # raise it when detection or a probe gives other rows for the same bytes
+DETECTOR_VERSION = 3  # raise it when detection or a probe gives other rows for the same bytes
 _DIGEST_ROWS = 100_000
 _NO_CHANGES: Mapping[str, Any] = {"added": 0, "changed": 0, "removed": 0}
 _KEY = ["path", "size_bytes", "mtime_ns", "inode"]
 _MEANING = ["path", "file_id", "size_bytes", "modality", "media_type", "extension_agrees", "status", "reason"]
 _RETRIED = ("no_permission", "io_error", "not_found", STILL_WRITTEN)
+_RETRIED_ONCE = ("timeout", "out_of_memory")  # perhaps the machine was busy, not the file at fault: the next scan tells
 _MANIFEST = "manifest.json"
 
 
@@ -69,6 +71,8 @@ def scan(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Sca
         fresh = listed.join(kept, on="path", how="anti")
         del listed
         catalog = _in_order(pl.concat([kept, irregular(fresh), *examined(settings, fresh, log)]))
+        if valid:
+            catalog = _counted_tries(catalog, previous)
         del fresh, kept
         published = not valid or not catalog.equals(previous)
         census = _census(catalog)
@@ -99,7 +103,7 @@ def _known(store: Store, listed: pl.DataFrame) -> Mapping[str, Any] | None:
         return None
     try:
         manifest = json.loads((version / _MANIFEST).read_text(encoding="utf-8"))
-        if manifest["made_by"] != _made_by():
+        if manifest["made_by"] != _made_by() or manifest["try_again"]:
             return None
         rows = read_table(version / "catalog", "catalog", columns=[*_KEY, "reason"])
     except (StaleSchema, OSError, ValueError, KeyError, TypeError):
@@ -117,7 +121,7 @@ def _made_by() -> dict[str, Any]:
 
 def _write(folder: Path, catalog: pl.DataFrame, census: Mapping[str, Any]) -> None:
     write_table(folder, "catalog", catalog)
-    write_text(folder / _MANIFEST, json.dumps({"made_by": _made_by(), "census": census}) + "\n")
+    write_text(folder / _MANIFEST, json.dumps({"made_by": _made_by(), "census": census, "try_again": bool(catalog.select(_failed_once().any()).item())}) + "\n")
 
 
 def _retried() -> list[str]:
@@ -128,8 +132,22 @@ def _kept(previous: pl.DataFrame, listed: pl.DataFrame, root: Path) -> pl.DataFr
     """Rows that still hold: same path, size, time and inode, and nothing that another attempt would mend."""
     forbidden = previous.filter(pl.col("reason") == "no_permission")["path"]
     still_forbidden = [path for path in forbidden if _opening_problem(root, path) == "no_permission"]
-    mendable = pl.col("reason").fill_null("").is_in(_retried()) & ~pl.col("path").is_in(still_forbidden)
+    mendable = (pl.col("reason").fill_null("").is_in(_retried()) & ~pl.col("path").is_in(still_forbidden)) | _failed_once()
     return previous.filter(~mendable).join(listed.filter(pl.col("reason").is_null() | (pl.col("reason") == "link")), on=_KEY, how="semi")
+
+
+def _failed_once() -> pl.Expr:
+    tried_twice = pl.col("probe_extra").fill_null("").str.contains('"tries": 2', literal=True)
+    return pl.col("reason").fill_null("").is_in(_RETRIED_ONCE) & ~tried_twice
+
+
+def _counted_tries(catalog: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
+    """Files that failed in two scans in the same way, unchanged, are marked so: they are not tried a third time."""
+    before = previous.filter(_failed_once()).select(*_KEY, "reason", again=pl.lit(value=True))
+    if before.is_empty():
+        return catalog
+    marked = pl.when(pl.col("again")).then(pl.lit(json.dumps({"detail": "failed so in two scans", "tries": 2}))).otherwise(pl.col("probe_extra"))
+    return catalog.join(before, on=[*_KEY, "reason"], how="left", maintain_order="left").with_columns(probe_extra=marked).drop("again")
 
 
 def _opening_problem(root: Path, path: str) -> str | None:

@@ -10,6 +10,8 @@ FLAT = 8  # levels a page may span and still be blank
 
 def _measure(document: Decoded) -> tuple[float, str]:
     assert isinstance(document, DecodedDocument)
+    if document.drawn:
+        return 0.0, "drawn from the layout: what could not be drawn may be on its pages"
     blank = sum(_is_blank(page) for page in document.pages)
     return blank / max(len(document.pages), 1), f"{blank} of {len(document.pages)} pages read are blank"
 
@@ -32,7 +34,7 @@ CHECK = Check(
     name="blank_pages",
     modality="document",
     severity="warn",
-    description="More than a third of the pages have neither text nor a mark.",
+    description="More than a third of the rendered pages have neither text nor a mark.",
     unit="share",
     threshold=0.34,
     fails=float.__gt__,

@@ -3,7 +3,6 @@
 from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedText
 
-LOOKED_AT = 65_536  # characters
 FEWEST = 40  # words
 _PHRASES = [
     "lorem ipsum",
@@ -44,11 +43,11 @@ _PHRASES = [
 
 def _measure(text: Decoded) -> tuple[float, str]:
     assert isinstance(text, DecodedText)
-    head = text.text[:LOOKED_AT].lower()
-    words = head.count(" ") + head.count("\n") + 1
+    words = len(text.words)
     if words < FEWEST:
         return 0.0, "too short to tell"
-    found = sum(map(head.count, _PHRASES))
+    head = text.text[: 1 << 20].lower()
+    found = sum(head.count(phrase) for phrase in _PHRASES if phrase.partition(" ")[0] in text.word_counts)
     return 1000 * found / words, f"{found} phrases of page frames or fillers in {words} words"
 
 

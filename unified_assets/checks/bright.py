@@ -10,7 +10,7 @@ def _measure(image: Decoded) -> tuple[float, str]:
     assert isinstance(image, DecodedImage)
     if image.pixels.size == 0:
         return 0.0, "no pixels"
-    dark = float(np.percentile(image.luminance, 0.5))
+    dark = float(image.level_at(0.005))
     return dark, f"99.5 % of the pixels are at least {dark:.0f} of 255"
 
 

@@ -10,7 +10,7 @@ def _measure(image: Decoded) -> tuple[float, str]:
     assert isinstance(image, DecodedImage)
     if image.pixels.size == 0:
         return 255.0, "no pixels"
-    bright = float(np.percentile(image.luminance, 99))
+    bright = float(image.level_at(0.99))
     return bright, f"99 % of the pixels are at most {bright:.0f} of 255"
 
 

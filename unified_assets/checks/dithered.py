@@ -1,5 +1,7 @@
 """Images saved with too small a palette: few tones, mixed by dots."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from unified_assets.core.contracts import Check
@@ -11,10 +13,11 @@ SMALLEST_SIDE = 32
 
 def _measure(image: Decoded) -> tuple[float, str]:
     assert isinstance(image, DecodedImage)
-    plane = image.luminance
+    sample = image if image.detail is None else replace(image, pixels=image.detail, detail=None)  # averaging takes the dots away
+    plane = sample.luminance
     if min(plane.shape) < SMALLEST_SIDE:
         return 0.0, "too small to tell"
-    tones = int((np.bincount(plane.ravel(), minlength=256) > plane.size // 20_000).sum())
+    tones = int((sample.tones > plane.size // 20_000).sum())
     if tones > MOST_TONES:
         return 0.0, "many tones"
     changing = float((plane[:, 1:] != plane[:, :-1]).mean())

@@ -3,15 +3,16 @@
 from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedText
 
-LOOKED_AT = 65_536
+LOOKED_AT = 1024  # characters
+BLANKS = " \t\r\n\x00\ufeff\xa0"
 
 
 def _measure(text: Decoded) -> tuple[float, str]:
     assert isinstance(text, DecodedText)
     head = text.text[:LOOKED_AT]
-    visible = len(head) - sum(map(head.count, " \t\r\n\x00\ufeff\xa0"))
+    visible = len(head) - sum(map(head.count, BLANKS))
     if visible == 0 and len(text.text) > LOOKED_AT:
-        visible = len(text.text.strip(" \t\r\n\x00\ufeff\xa0"))
+        visible = len(text.text.strip(BLANKS))
     return float(visible), f"{len(text.text)} characters"
 
 

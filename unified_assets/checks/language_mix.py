@@ -5,9 +5,7 @@ from collections import Counter
 from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedText
 
-LOOKED_AT = 32_768  # characters
-FEWEST = 60  # function words
-LINE = 200  # characters looked at together
+FEWEST = 30  # function words
 _WORDS = {
     "English": "the of and to is that was for with his they this from have are not which you it",
     "French": "le les des est une dans que pour qui sur avec pas plus sont du aux cette nous vous il",
@@ -26,9 +24,9 @@ _SURE = {word: languages[0] for word, languages in _LANGUAGES.items() if len(lan
 
 def _measure(text: Decoded) -> tuple[float, str]:
     assert isinstance(text, DecodedText)
-    head = text.text[:LOOKED_AT].lower()
-    counts = Counter(map(_SURE.get, head.split()))
-    del counts[None]
+    counts: Counter[str] = Counter()
+    for word in text.word_counts.keys() & _SURE.keys():
+        counts[_SURE[word]] += text.word_counts[word]
     total = sum(counts.values())
     if total < FEWEST:
         return 0.0, "too few function words to tell"

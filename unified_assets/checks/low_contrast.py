@@ -10,8 +10,8 @@ def _measure(image: Decoded) -> tuple[float, str]:
     assert isinstance(image, DecodedImage)
     if image.pixels.size == 0:
         return 255.0, "no pixels"
-    low, high = np.percentile(image.luminance, (0.2, 99.8))
-    return float(high - low), f"luminance from {low:.0f} to {high:.0f}"
+    low, high = image.level_at(0.002), image.level_at(0.998)
+    return float(high - low), f"luminance from {low} to {high}"
 
 
 def _ramp(span: int) -> DecodedImage:

@@ -6,13 +6,16 @@ from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedAudio
 
 WINDOW_S = 0.05
+SHORTEST_WINDOW_S = 0.015
 STEADY_DB = 4.0  # between quiet and loud windows
 FEWEST = 8  # windows
 
 
 def _measure(audio: Decoded) -> tuple[float, str]:
     assert isinstance(audio, DecodedAudio)
-    mono, window = audio.mono, max(1, int(audio.sample_rate_hz * WINDOW_S))
+    mono = audio.mono
+    window_s = min(WINDOW_S, max(SHORTEST_WINDOW_S, len(mono) / audio.sample_rate_hz / FEWEST))
+    window = max(1, int(audio.sample_rate_hz * window_s))
     count = len(mono) // window
     if count < FEWEST:
         return 0.0, "too short to tell"

@@ -14,7 +14,7 @@ def _measure(text: Decoded) -> tuple[float, str]:
     raw = text.text[:LOOKED_AT].encode("utf-8", errors="replace")
     if len(raw) < SHORTEST:
         return 1.0, "too short to tell"
-    share = len(zlib.compress(raw, 6)) / len(raw)
+    share = len(zlib.compress(raw, 1)) / len(raw)
     return share, f"{len(raw)} bytes compress to {share:.1%}"
 
 

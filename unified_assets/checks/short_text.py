@@ -3,7 +3,7 @@
 from unified_assets.core.contracts import Check
 from unified_assets.core.media import Decoded, DecodedText
 
-ENOUGH = 4096  # characters; a file with more of them is not counted to its end
+ENOUGH = 1024  # characters; a file with more of them is not counted to its end
 
 
 def _measure(text: Decoded) -> tuple[float, str]:

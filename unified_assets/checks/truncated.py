@@ -14,9 +14,14 @@ def _measure(image: Decoded) -> tuple[float, str]:
     rows = len(image.pixels)
     if image.pixels.size == 0:
         return 0.0, "no pixels"
-    off = np.abs(image.pixels.astype(np.int16) - FILL).max(axis=(1, 2)) > TOLERANCE
-    missing = rows if not off.any() else int(np.argmax(off[::-1]))
+    missing = 0
+    while missing < rows and _is_missing(image.pixels[rows - 1 - missing]):
+        missing += 1
     return missing / rows, f"the last {missing} of {rows} rows are the grey of missing data"
+
+
+def _is_missing(row: np.ndarray) -> bool:
+    return int(row.min()) >= FILL - TOLERANCE and int(row.max()) <= FILL + TOLERANCE
 
 
 def _cut(at: int) -> DecodedImage:

@@ -7,6 +7,7 @@ from unified_assets.core.media import Decoded, DecodedAudio
 
 LOWEST_SHARE = 0.15  # of half the sample rate: no edge is looked for below it
 STEEP_DB = 20.0  # by which the spectrum falls at the edge
+LEFT_OUT = 0.02  # at the top: rounding the samples between the true ones leaves a tone at half the sample rate
 GAP = 0.06  # of half the sample rate, width of the edge; under it sound is everywhere, not only in single tones
 FLAT_DB = 30.0  # the bands above the edge lie within so much of each other: the floor
 HEARD_DB = -50.0  # the bands under the edge against the loudest one
@@ -15,7 +16,7 @@ QUIET_DB = -60.0  # and under the loudest band by so much
 
 def _measure(audio: Decoded) -> tuple[float, str]:
     assert isinstance(audio, DecodedAudio)
-    levels = audio.spectrum_db
+    levels = audio.spectrum_db[: -round(LEFT_OUT * len(audio.spectrum_db))]
     if levels.max(initial=-200.0) <= -190 or len(audio.samples) < 2 * len(levels):
         return 1.0, "too short or too quiet to tell"
     bands = len(levels)

@@ -16,6 +16,7 @@ from pathlib import Path
 from unified_assets.compute.inventory import GpuProbe, Inventory
 from unified_assets.compute.inventory import disk_free_gib as inventory_disk_free_gib
 from unified_assets.compute.ledger import Ask, Ledger, new_ask_id
+from unified_assets.compute.pausing import paused_since
 from unified_assets.compute.queueing import Machine, grant
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
 
@@ -201,7 +202,7 @@ class LeaseBroker:
             self._leave(ask_id)
 
     def _grant(self, asks: list[Ask]) -> None:
-        if self._disk_short() is None and any(ask.state == "waiting" for ask in asks):
+        if paused_since(self.folder) is None and self._disk_short() is None and any(ask.state == "waiting" for ask in asks):
             gpu_gib = self._gpu_gib(asks)
             machine = Machine(cores=self.inventory.cores, memory_gib=self.inventory.memory_gib, gpu_gib=gpu_gib)
             grant(asks, machine, time.monotonic())
@@ -249,6 +250,9 @@ class LeaseBroker:
             pause_s = min(0.03, pause_s * 1.5)
 
     def _reason(self, ask: Ask, asks: list[Ask]) -> str:
+        since = paused_since(self.folder)
+        if since is not None:
+            return f"paused since {time.strftime('%H:%M:%S', time.localtime(since))}; `unified-assets unpause` lets it go on"
         short = self._disk_short()
         if short is not None:
             return f"disk: {short:.2f} GiB free, nothing is granted below {self.disk_floor_gib:g} GiB; free some space and it goes on"

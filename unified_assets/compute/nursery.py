@@ -7,16 +7,19 @@ import ctypes
 import gc
 import importlib
 import importlib.util
+import mmap
 import os
 import pickle
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -25,10 +28,48 @@ from unified_assets.core.errors import ResourceError, UnreadableFile
 DETAIL_CHARS = 300
 HEADER = 8
 Origin = tuple[str, str | None]
+Answer = tuple[int, Any, str | None, str]  # index, value, reason, detail
+OUT_OF_MEMORY = "out_of_memory"
+_FLUSH_S = 0.02  # answers wait for each other so long
 _PDEATHSIG = 1
 _STUCK_S = 5.0
 _ENTRY = "import sys; sys.path[:] = {path!r}; from unified_assets.compute.nursery import serve; serve({descriptor})"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
+
+
+class Page:
+    """Memory that a worker shares with its pool: which item it works on, since when, and how many it has begun."""
+
+    _AT = struct.Struct("=qqq")
+    _ONE = struct.Struct("=q")
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, self._AT.size)
+        self._begun = 0
+
+    @classmethod
+    def fresh(cls) -> tuple["Page", int]:
+        """A new page, and the descriptor to send to a worker; close it then."""
+        descriptor = os.memfd_create("worker") if hasattr(os, "memfd_create") else _unlinked_file()
+        os.ftruncate(descriptor, cls._AT.size)
+        return cls(descriptor), descriptor
+
+    def begin(self, index: int) -> None:
+        """The worker starts an item. The time is written before the index: who reads them the other way round sees nobody late too early."""
+        self._begun += 1
+        self._ONE.pack_into(self._memory, 16, self._begun)
+        self._ONE.pack_into(self._memory, 8, time.monotonic_ns())
+        self._ONE.pack_into(self._memory, 0, index)
+
+    def read(self) -> tuple[int, float, int]:
+        """(index, seconds of the monotonic clock, items begun)."""
+        (index,) = self._ONE.unpack_from(self._memory, 0)
+        _, began, begun = self._AT.unpack_from(self._memory)
+        return index, began / 1e9, begun
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.close()
 
 
 class WorkersUnavailable(ResourceError):
@@ -59,21 +100,20 @@ class Nursery:
             self.close()
             raise WorkersUnavailable(problem)
 
-    def _ask(self, message: object, descriptor: int | None = None) -> Any:
+    def _ask(self, message: object, descriptors: Sequence[int] = ()) -> Any:
         try:
-            if descriptor is None:
-                self._control.sendall(framed(message))
+            if descriptors:
+                socket.send_fds(self._control, [framed(message)], list(descriptors))
             else:
-                payload = framed(message)
-                socket.send_fds(self._control, [payload], [descriptor])
+                self._control.sendall(framed(message))
             with self._control.makefile("rb", buffering=0) as stream:
                 return pickle.loads(exactly(stream, int.from_bytes(exactly(stream, HEADER), "little")))  # noqa: S301 - our own child
         except (EOFError, ConnectionError) as error:
             raise WorkersUnavailable(f"the process that forks them is gone (exit status {self._process.poll()})") from error
 
-    def fork(self, descriptor: int) -> int:
-        """A new worker that talks over this socket; its process id."""
-        return int(self._ask(("fork", 0), descriptor))
+    def fork(self, *descriptors: int) -> int:
+        """A new worker that talks over this socket and writes on this page; its process id."""
+        return int(self._ask(("fork", 0), descriptors))
 
     def end(self, pid: int) -> None:
         """Kill a worker, if it lives, and reap it."""
@@ -87,7 +127,7 @@ class Nursery:
             return "crash", f"the process ended with exit status {os.waitstatus_to_exitcode(status)}"
         name = signal.Signals(os.WTERMSIG(status)).name
         starved = name == "SIGKILL" or grown_mib > memory_mib / 2  # the kernel's OOM killer, or an allocator that aborts at its limit
-        return ("out_of_memory" if starved else "crash"), f"the process died of {name}"
+        return (OUT_OF_MEMORY if starved else "crash"), f"the process died of {name}"
 
     def close(self) -> None:
         """Hang up: the nursery ends its workers and itself."""
@@ -117,7 +157,7 @@ def serve(descriptor: int) -> NoReturn:
     except BrokenPipeError:  # whoever wanted it was killed meanwhile
         os._exit(0)
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
         if not data:
             break
         command, pid = pickle.loads(data[HEADER:])  # noqa: S301 - our own parent
@@ -125,8 +165,11 @@ def serve(descriptor: int) -> NoReturn:
             pid = os.fork()
             if pid == 0:
                 control.close()
-                _work(socket.socket(fileno=descriptors[0]), function, memory_mib)
-            os.close(descriptors[0])
+                page = Page(descriptors[1])
+                os.close(descriptors[1])
+                _work(socket.socket(fileno=descriptors[0]), page, function, memory_mib)
+            for received in descriptors:
+                os.close(received)
             children.add(pid)
             control.sendall(framed(pid))
         else:
@@ -154,27 +197,63 @@ def _reap(pid: int, children: set[int], *, grace_s: float) -> tuple[int, float]:
         time.sleep(0.002)
 
 
-def _work(channel: socket.socket, function: Callable[[Any], Any], memory_mib: int) -> NoReturn:
-    """A worker: one answer for each item, until the pool hangs up."""
+def _work(channel: socket.socket, page: Page, function: Callable[[Any], Any], memory_mib: int) -> NoReturn:
+    """A worker: one answer for each item of each batch, until the pool hangs up."""
     _confine(memory_mib)
     stream = channel.makefile("rb")
     while header := stream.read(HEADER):
-        index, item = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
-        exhausted = False
-        try:
-            answer = framed((index, function(item)))
-        except MemoryError:
-            exhausted = True
-        except UnreadableFile as error:
-            answer = framed((index, None, error.reason, error.detail[:DETAIL_CHARS]))
-        except BaseException as error:  # noqa: BLE001 - whatever a file provokes becomes a row
-            answer = framed((index, None, type(error).__name__, str(error)[:DETAIL_CHARS]))
-        if exhausted:
-            answer = framed((index, None, "out_of_memory", f"needs more than {memory_mib} MiB"))
-        channel.sendall(answer)
-        if exhausted:
-            break
+        batch = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
+        answers: list[Answer] = []
+        due = time.monotonic() + _FLUSH_S
+        for index, item in batch:
+            page.begin(index)
+            answers.append(_answer(function, index, item))
+            if answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due:
+                _send(channel, answers)
+                answers, due = [], time.monotonic() + _FLUSH_S
+        if answers:
+            _send(channel, answers)
     os._exit(0)
+
+
+def _answer(function: Callable[[Any], Any], index: int, item: Any) -> Answer:
+    """What the function makes of an item."""
+    try:
+        return index, function(item), None, ""
+    except MemoryError:
+        return index, None, OUT_OF_MEMORY, ""
+    except UnreadableFile as error:
+        return index, None, error.reason, error.detail[:DETAIL_CHARS]
+    except BaseException as error:  # noqa: BLE001 - whatever a file provokes becomes a row
+        return index, None, type(error).__name__, str(error)[:DETAIL_CHARS]
+
+
+def _send(channel: socket.socket, answers: list[Answer]) -> None:
+    """All answers at once, or one by one where that fails. A worker that ran out of memory ends behind its last answer."""
+    spent = answers[-1][2] == OUT_OF_MEMORY
+    try:
+        channel.sendall(framed(answers))
+    except OSError:
+        raise
+    except BaseException:  # noqa: BLE001 - one of them cannot be sent, or not with the others
+        for answer in answers:
+            told, sent = _sendable(answer)
+            channel.sendall(told)
+            spent = spent or not sent
+            if not sent:
+                break
+    if spent:
+        os._exit(0)
+
+
+def _sendable(answer: Answer) -> tuple[bytes, bool]:
+    """An answer as a message, and whether there was memory to write it."""
+    try:
+        return framed([answer]), True
+    except MemoryError:
+        return framed([(answer[0], None, OUT_OF_MEMORY, "")]), False
+    except BaseException as error:  # noqa: BLE001 - a value that cannot be pickled
+        return framed([(answer[0], None, type(error).__name__, str(error)[:DETAIL_CHARS])]), True
 
 
 def _confine(memory_mib: int) -> None:
@@ -212,6 +291,11 @@ def _load_file(name: str, file: str | None) -> None:
         sys.modules.setdefault(".".join(parts[:depth]), types.ModuleType(".".join(parts[:depth])))
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
+
+def _unlinked_file() -> int:
+    with tempfile.TemporaryFile() as stream:
+        return os.dup(stream.fileno())
 
 
 def framed(message: object) -> bytes:

@@ -4,9 +4,11 @@ A *nursery*, a small process without threads, imports the function's module once
 exec, so the caller may have threads (polars, torch) and its `__main__` is never imported again. A worker runs under an address
 space limit and gets items in small batches; one that crashes, hangs or eats its memory is replaced, the item it worked on becomes
 an outcome with a reason, the rest of its batch goes to others. Only an item that also fails alone in a fresh worker is blamed for
-a crash or for memory: what ran before it may have done the damage.
+a crash or for memory: what ran before it may have done the damage. Answers come back a few at a time; which item a worker is at, and
+since when, stands in memory shared with the pool, so what was done and not yet sent when a worker died is done again by another.
 """
 
+import os
 import pickle
 import selectors
 import socket
@@ -15,15 +17,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import starmap
 from typing import Any, Self
 
-from unified_assets.compute.nursery import HEADER, Nursery, Origin, WorkersUnavailable, framed
+from unified_assets.compute.nursery import HEADER, OUT_OF_MEMORY, Nursery, Origin, Page, WorkersUnavailable, framed
 from unified_assets.core import plugins
 from unified_assets.core.errors import UsageError
 
-BATCH = 16
+BATCH = 128
 RECYCLE_AFTER = 10_000  # items one worker handles before it is replaced: leaks of native decoders stay small
 _CHUNK = 1 << 20
 
@@ -38,7 +41,7 @@ class NotImportable(UsageError):
         super().__init__(f"{function!r} cannot run in a worker process. Define it at the top level of an importable module, not in a script or a function.")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of item `index`: a value, or a reason (`crash`, `timeout`, `out_of_memory`, an UnreadableFile's reason, a class name)."""
 
@@ -107,10 +110,14 @@ class WorkerPool:
         if self._nursery is None:
             self._nursery = Nursery(self._task)
         ours, theirs = socket.socketpair()
-        with theirs:
-            pid = self._nursery.fork(theirs.fileno())
+        page, descriptor = Page.fresh()
+        try:
+            with theirs:
+                pid = self._nursery.fork(theirs.fileno(), descriptor)
+        finally:
+            os.close(descriptor)
         ours.setblocking(False)
-        slot.take(ours, pid)
+        slot.take(ours, page, pid)
         self._selector.register(ours, selectors.EVENT_READ, slot)
         return slot
 
@@ -118,6 +125,7 @@ class WorkerPool:
         assert slot.channel is not None
         self._selector.unregister(slot.channel)
         slot.channel.close()
+        slot.place.close()
         if self._nursery is not None:
             self._nursery.end(slot.pid)
 
@@ -126,15 +134,16 @@ class WorkerPool:
             self._fire(self._slots.pop())
 
     def _refill(self, slot: "_Slot", queue: deque[int], items: Sequence[Any]) -> None:
-        if slot.working:
+        """Work for a worker that has none; a second batch behind the first where there is plenty, so that it never waits for us."""
+        size = min(BATCH, max(1, len(queue) // (4 * len(self._slots))), len(queue))
+        if slot.working and (size < BATCH or len(slot.working) > BATCH or slot.recycled):
             return
-        if slot.handled >= RECYCLE_AFTER:
+        if slot.recycled:
             self._fire(slot)
             self._hire(slot)
         if slot.retry is not None:
             batch, slot.retry = [slot.retry], None
         else:
-            size = min(BATCH, max(1, len(queue) // (4 * len(self._slots))), len(queue))
             batch = [queue.popleft() for _ in range(size)]
         if batch:
             slot.give([(index, items[index]) for index in batch])
@@ -143,7 +152,7 @@ class WorkerPool:
     def _collect(self, queue: deque[int]) -> Iterator[Outcome]:
         """What is ready now, or at the next deadline; what arrived is read before anybody is judged late."""
         now = time.monotonic()
-        wait = min((slot.since + self.timeout_s - now for slot in self._slots if slot.working), default=0.0)
+        wait = min((slot.began() + self.timeout_s - now for slot in self._slots if slot.working), default=0.0)
         for key, events in self._selector.select(max(0.0, wait)):
             slot: _Slot = key.data
             if events & selectors.EVENT_WRITE and not slot.send():
@@ -151,16 +160,18 @@ class WorkerPool:
             if events & selectors.EVENT_READ:
                 alive = slot.receive()
                 for outcome in slot.answers():
-                    if outcome.reason == "out_of_memory":
+                    if outcome.reason == OUT_OF_MEMORY:
                         alive = True
-                        yield from self._casualty(slot, outcome, queue)
+                        detail = f"needs more than {self.memory_mib} MiB"
+                        yield from self._casualty(slot, replace(outcome, detail=detail), queue)
+                        break
                     else:
                         yield outcome
                 if not alive:
                     yield from self._died(slot, queue)
         for slot in self._slots:
-            if slot.working and time.monotonic() - slot.since >= self.timeout_s and not _readable(slot.line):
-                hung = slot.working.popleft()
+            if slot.working and time.monotonic() - slot.began() >= self.timeout_s and not _readable(slot.line):
+                hung = slot.take_current()
                 self._replace(slot, queue)
                 yield Outcome(hung, reason="timeout", detail=f"gave no result within {self.timeout_s:g} s")
 
@@ -168,13 +179,13 @@ class WorkerPool:
         assert self._nursery is not None
         reason, detail = self._nursery.verdict(slot.pid, self.memory_mib)
         if slot.working:
-            yield from self._casualty(slot, Outcome(slot.working.popleft(), reason=reason, detail=detail), queue)
+            yield from self._casualty(slot, Outcome(slot.take_current(), reason=reason, detail=detail), queue)
         else:
             self._replace(slot, queue)
 
     def _casualty(self, slot: "_Slot", outcome: Outcome, queue: deque[int]) -> Iterator[Outcome]:
         """An item cost its worker: final if the worker was fresh, else the item is tried once more, alone."""
-        fresh = slot.handled == 0
+        fresh = slot.fresh
         self._replace(slot, queue)
         if fresh:
             yield outcome
@@ -192,8 +203,9 @@ class _Slot:
     """One place in the pool and the worker in it."""
 
     channel: socket.socket | None = None
+    page: Page | None = None
     pid: int = 0
-    working: deque[int] = field(default_factory=deque)  # indices sent and not answered, the first one being worked on
+    working: deque[int] = field(default_factory=deque)  # indices sent and not answered
     handled: int = 0
     since: float = 0.0  # when the worker last gave a sign of life or got work
     retry: int | None = None
@@ -205,19 +217,45 @@ class _Slot:
         assert self.channel is not None
         return self.channel
 
-    def take(self, channel: socket.socket, pid: int) -> None:
+    @property
+    def place(self) -> Page:
+        assert self.page is not None
+        return self.page
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its worker has begun one item at most."""
+        return self.place.read()[2] <= 1
+
+    @property
+    def recycled(self) -> bool:
+        """Whether its worker has done enough."""
+        return self.handled >= RECYCLE_AFTER
+
+    def take(self, channel: socket.socket, page: Page, pid: int) -> None:
         """A fresh worker moves in."""
-        self.channel, self.pid, self.handled = channel, pid, 0
+        self.channel, self.page, self.pid, self.handled = channel, page, pid, 0
         self.working.clear()
         self.incoming.clear()
         self.outgoing.clear()
 
     def give(self, batch: list[tuple[int, Any]]) -> None:
         """Queue items for the worker."""
-        for index, item in batch:
-            self.outgoing += framed((index, item))
+        for index, _ in batch:
             self.working.append(index)
+        self.outgoing += framed(batch)
         self.since = time.monotonic()
+
+    def began(self) -> float:
+        """When the worker started the item it is at, or gave its last sign of life if that is later."""
+        return max(self.since, self.place.read()[1])
+
+    def take_current(self) -> int:
+        """The item that the worker is at, no longer counted as its work; the first one where it had not begun."""
+        at = self.place.read()[0] if self.place.read()[2] else -1
+        index = at if at in self.working else self.working[0]
+        self.working.remove(index)
+        return index
 
     def send(self) -> bool:
         """Write what the socket takes; True while something is left to write."""
@@ -243,16 +281,16 @@ class _Slot:
 
     def answers(self) -> list[Outcome]:
         """The complete answers received since the last call."""
-        found = []
+        found: list[Outcome] = []
         while len(self.incoming) >= HEADER:
             end = HEADER + int.from_bytes(self.incoming[:HEADER], "little")
             if len(self.incoming) < end:
                 break
-            outcome = Outcome(*pickle.loads(self.incoming[HEADER:end]))  # noqa: S301 - written by our own child
+            found += starmap(Outcome, pickle.loads(memoryview(self.incoming)[HEADER:end]))  # noqa: S301 - written by our own child
             del self.incoming[:end]
-            self.working.popleft()
-            self.handled += outcome.reason != "out_of_memory"
-            found.append(outcome)
+        for outcome in found:
+            self.working.remove(outcome.index)
+        self.handled += len(found)
         return found
 
 

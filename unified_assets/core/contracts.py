@@ -6,15 +6,18 @@ the name MODALITY, CHECK, ADAPTER or MODEL; an external package offers one by an
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
-import polars as pl
 
 from unified_assets.core.media import Decoded, DecodedText
+
+if TYPE_CHECKING:  # decoding processes need no table library
+    import polars as pl
 
 # ---------------------------------------------------------------------------------------------- modalities
 
@@ -32,6 +35,7 @@ class Modality:
     media_types: frozenset[str]
     probe: Callable[[BinaryIO, str], Mapping[str, Any]]  # (stream, media_type) -> columns of the catalog
     decode: Callable[[BinaryIO, str], Decoded]
+    glance: Callable[[BinaryIO, str], Decoded] | None = None  # `decode` with what judging the quality does not need left out
     views: tuple[str, ...]  # what models can be given of it, the first one being the whole: ("document.page", "document.text" …)
     extensions: Mapping[str, str]  # usual extension without dot -> media type
     good: Callable[[], tuple[bytes, str]]  # a small valid file and its media type, for the contract test
@@ -110,7 +114,7 @@ class Proposal:
 class LakeView(Protocol):
     """What an adapter may look at. Nothing is read before it is asked for; parsed files are kept for the next adapter."""
 
-    files: pl.DataFrame  # usable files only (status ok, not rejected): the columns of `catalog` + decision, duplicate_of
+    files: "pl.DataFrame"  # usable files only (status ok, not rejected): the columns of `catalog` + decision, duplicate_of
 
     def text(self, path: str) -> DecodedText:
         """The decoded text of a text file, cut at a stated length."""
@@ -270,6 +274,7 @@ class Learner(Protocol):
     `blueprint` is JSON-able and says how to build it: tasks, class names, sizes, vocabulary. Randomness only from torch's
     default generator, which the training loop seeds; no state outside parameters and buffers, except caches that are a pure
     function of the data. A learner with nothing to optimise (a parser) may return a loss without gradient and no optimizers.
+    One whose `predict` looks several times may have a `quick_predict` of the same form besides, for answers to unlabelled pairs.
     """
 
     blueprint: Mapping[str, Any]
@@ -323,6 +328,7 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
+    steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 
 # -------------------------------------------------------------------------------------------------- events
@@ -343,6 +349,9 @@ class EventSink(Protocol):
     def result(self, task: str, values: Mapping[str, Any]) -> None:
         """The final figures of a task: metric, score, majority, baseline, alone, train, valid, test."""
 
+    def trial(self, number: int, parameters: Mapping[str, object]) -> "AbstractContextManager[EventSink]":
+        """A trial begins: who is told of its rounds, until the block ends."""
+
 
 class SilentSink:
     """An event sink that drops everything; for tests and benchmarks."""
@@ -358,3 +367,7 @@ class SilentSink:
 
     def result(self, task: str, values: Mapping[str, Any]) -> None:
         """Drop it."""
+
+    def trial(self, number: int, parameters: Mapping[str, object]) -> "AbstractContextManager[EventSink]":  # noqa: ARG002 - part of the protocol
+        """Drop what it says, too."""
+        return nullcontext(self)

@@ -85,7 +85,8 @@ class StaleSchema(DataError):
 
     def __init__(self, *, table: str, found: int, expected: int) -> None:
         self.table, self.found, self.expected = table, found, expected
-        super().__init__(f"table {table} has schema version {found}, this program writes {expected}. Rebuild it with `unified-assets refresh`.")
+        fix = "Rebuild it with `unified-assets refresh`." if found < expected else "A newer unified-assets wrote it: update, or give another `--state`."
+        super().__init__(f"table {table} has schema version {found}, this program writes {expected}. {fix}")
 
 
 class ResourceError(UnifiedAssetsError):

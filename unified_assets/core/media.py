@@ -1,5 +1,6 @@
 """What a decoded file looks like in memory, one value type per modality."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +14,7 @@ class DecodedImage:
     pixels: np.ndarray
     original_width: int
     original_height: int
+    detail: np.ndarray | None = None  # its middle as it was, where `pixels` are an average of it; None also where that was not decoded
     hidden_levels: int = 0  # by which it spans more over black than over the white that was laid under it
 
     @cached_property
@@ -21,6 +23,16 @@ class DecodedImage:
         red, green, blue = np.moveaxis(self.pixels, -1, 0)
         weighted = red * np.uint16(77) + green * np.uint16(150) + blue * np.uint16(29)
         return np.asarray(weighted >> np.uint16(8), dtype=np.uint8)
+
+    @cached_property
+    def tones(self) -> np.ndarray:
+        """(256,) how many pixels have each level of luminance; computed once."""
+        return np.bincount(self.luminance.ravel(), minlength=256)
+
+    def level_at(self, share: float) -> int:
+        """The lowest level of luminance that at least this share of the pixels does not exceed; 0 without pixels."""
+        sums = np.cumsum(self.tones)
+        return int(np.searchsorted(sums, share * sums[-1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +69,16 @@ class DecodedText:
     confident: bool = True
     cut: bool = False
     media_type: str = ""  # where it is known
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words, in small letters and as blanks part them, of the first 1,048,576 characters; computed once."""
+        return self.text[: 1 << 20].lower().split()
+
+    @cached_property
+    def word_counts(self) -> Counter[str]:
+        """How often each of the words stands there; computed once."""
+        return Counter(self.words)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ def encode_path(raw: bytes) -> str:
 
 def decode_path(text: str) -> bytes:
     """The bytes `encode_path` was given. A lone backslash, which it never writes, stands for itself."""
-    return _ESCAPE.sub(_unescape, text.encode("utf-8"))
+    raw = text.encode("utf-8")
+    return _ESCAPE.sub(_unescape, raw) if b"\\" in raw else raw
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

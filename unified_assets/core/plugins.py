@@ -34,7 +34,13 @@ def discover(kind: str) -> Mapping[str, Any]:
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         _add(found, f"{kind}/{info.name}.py", getattr(module, constant, None), wanted, constant)
     for entry in entry_points(group=f"unified_assets.{kind}"):
-        _add(found, f"{entry.value} ({entry.dist.name if entry.dist else 'unknown package'})", entry.load(), wanted, constant)
+        source = f"{entry.value} ({entry.dist.name if entry.dist else 'unknown package'})"
+        try:
+            value = entry.load()
+        except Exception as error:
+            problem = f"cannot be imported: {type(error).__name__}: {error}"
+            raise InvalidPlugin(plugin=source, problem=problem, fix="Mend it, or uninstall the package that brings it.") from error
+        _add(found, source, value, wanted, constant)
     return MappingProxyType(dict(sorted(found.items())))
 
 

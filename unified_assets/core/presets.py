@@ -43,6 +43,7 @@ class Preset(BaseModel):
     needs: Mapping[str, NeedsOverride] = Field(default_factory=dict, description="Model to what replaces its spec's needs.")
     exchange: bool = Field(True, description="Whether models learn from each other and start from each other's champions.")
     measure_alone: bool = Field(False, description="Whether models that learn from others are first trained by themselves too, to show what exchange gave.")
+    trials: int = Field(0, ge=0, le=1000, description="Trials of learning rate and batch size, each of some rounds, before a model trains; 0: none.")
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")
     min_steps_per_epoch: int = Field(20, ge=1, description="Fewest steps of one model in an epoch, so that few files are still learned from.")
@@ -51,6 +52,7 @@ class Preset(BaseModel):
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
+    disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -67,6 +69,10 @@ class Preset(BaseModel):
         if bad:
             raise ValueError(f"learning_rate of {', '.join(bad)} is not between 0 and 1")
         return self
+
+    def learning(self) -> dict[str, Any]:
+        """The fields that decide what is learned: two presets that agree in them train the same model from the same data."""
+        return self.model_dump(mode="json", exclude={"name", "description", "priority", "disk_floor_gib"})
 
     @property
     def rounds(self) -> int:

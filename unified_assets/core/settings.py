@@ -18,7 +18,13 @@ class Settings(BaseSettings):
     file_timeout_s: float = Field(default=30.0, gt=0, description="Seconds one file may take to probe or decode before it is given up.")
     file_memory_mib: int = Field(default=2048, ge=256, description="Address space one decoding worker may add, in MiB.")
     disk_floor_gib: float = Field(default=1.0, ge=0, description="Below this free space no lease is granted until space is back, in GiB.")
-    auto: bool = Field(default=False, description="Whether the sensor for new raw files starts switched on: it refreshes, and trains when enough changed.")
+    preset: str = Field(default="quick_start", description="Preset of runs that name none: those of sensors, of the schedule and of `Materialize all`.")
+    auto: bool = Field(default=False, description="Whether the sensors and the schedule that refresh and retrain start switched on.")
+    settle_s: float = Field(default=20.0, ge=0, description="The raw folder must not have changed for this long before it is read, in seconds.")
+    retrain_examples: int = Field(default=50, ge=1, description="Labelled examples more or fewer that make a stale model worth training,")
+    retrain_share: float = Field(default=0.1, gt=0, description="or this share of its labelled examples,")
+    retrain_age_h: float = Field(default=24.0, ge=0, description="or having been stale for this long, in hours;")
+    cool_down_min: float = Field(default=60.0, ge=0, description="but no training sooner than this after the last one began, in minutes.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
 
     def absolute(self) -> "Settings":

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unified_assets.compute.progress import Progress, progress
 from unified_assets.compute.workers import WorkerPool
 from unified_assets.core.contracts import Encoder
 from unified_assets.core.errors import UnreadableFile
@@ -191,7 +192,9 @@ def encode_missing(
     if missing:
         log(f"encoding {len(missing)} files")
         tasks: list[Task] = [(source, tuple(wanted)) for source, wanted in missing.values()]
-        _run(tasks, caches, partial(encode_file, root=root, encoders=encoders), workers=workers, timeout_s=timeout_s, memory_mib=memory_mib)
+        with progress(state, f"encode {' '.join(caches)}", len(tasks), log) as told:
+            function = partial(encode_file, root=root, encoders=encoders)
+            _run(tasks, caches, function, told, workers=workers, timeout_s=timeout_s, memory_mib=memory_mib)
     return caches
 
 
@@ -201,11 +204,12 @@ def cache_folder(state: Path, view: str, encoders: Mapping[str, Encoder]) -> Pat
     return state / "tensors" / f"{view}-{version}"
 
 
-def _run(tasks: Sequence[Task], caches: Mapping[str, TensorCache], function: Callable[[Task], Encoded], **limits: Any) -> None:
+def _run(tasks: Sequence[Task], caches: Mapping[str, TensorCache], function: Callable[[Task], Encoded], told: Progress, **limits: Any) -> None:
     waiting: dict[str, list[tuple[Item, dict[str, np.ndarray] | None, str | None]]] = {view: [] for view in caches}
     sizes = dict.fromkeys(caches, 0)
     with WorkerPool(function, **limits) as pool:
         for outcome in pool.map(tasks):
+            told.add()
             items = tasks[outcome.index][1]
             done: Encoded = dict.fromkeys(items, (None, outcome.reason)) if outcome.reason else outcome.value
             for item, (arrays, reason) in done.items():

@@ -24,6 +24,8 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         group_name="datasets",
         kinds={"numpy"},
         description=f"What {spec.name} learns from, frozen.",
+        tags={"unified_assets/model": spec.name},
+        op_tags={"unified_assets/model": spec.name},
         check_specs=[dg.AssetCheckSpec("dropped_share", asset=key, description="Few examples could not be encoded.")],
     )
     def dataset(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
@@ -41,6 +43,7 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 made_from=made_from,
                 digest=summary.digest,
                 tasks=sorted(counts["tasks"]),
+                labelled={task: sum(sides.values()) for task, sides in counts["tasks"].items()},
                 pairs=counts["pairs"],
                 dropped=dict(summary.dropped),
                 seconds=summary.seconds,

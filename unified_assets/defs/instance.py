@@ -26,6 +26,8 @@ concurrency:
         limit: 1
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core import plugins
+from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.provenance import asset_key
-from unified_assets.defs.steps import PRESET_TAG, TRAINING_TAG
+from unified_assets.defs.steps import TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 
 REFRESH = "refresh"
@@ -21,6 +22,11 @@ def selection(models: tuple[str, ...], *, training: bool) -> list[dg.AssetKey]:
     datasets = [f"dataset/{model}" for model in models]
     trained = [*(f"model/{model}" for model in models), "training_report"] if training else []
     return [asset_key(name) for name in (*DATA, *datasets, *trained)]
+
+
+def job_of(preset: str) -> str:
+    """The name of the job that trains with a preset given by name or path."""
+    return preset if preset in preset_names() else TRAIN
 
 
 def all_jobs() -> list[Any]:

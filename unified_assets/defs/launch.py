@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,16 +13,20 @@ from dagster._core.definitions.reconstruct import ReconstructableJob  # what `bu
 from unified_assets.compute.inventory import detect
 from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
+from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
+from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, TRAIN, selection
 from unified_assets.defs.partitions import whole_range
+from unified_assets.defs.provenance import asset_key
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
 from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.run_lock import training_run
+from unified_assets.defs.run_plan import NOTHING
 from unified_assets.defs.run_steps import failed_steps
-from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, PRESET_TAG, TRAINING_TAG
+from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
 from unified_assets.training.plan import refuse_what_never_fits
@@ -34,6 +39,18 @@ class NothingToResume(DataError):
 
     def __init__(self) -> None:
         super().__init__("no training run of this lake failed or was interrupted: there is nothing to resume. Start one with `unified-assets train`.")
+
+
+class NothingUsable(DataError):
+    """None of the files teaches any of the models anything."""
+
+    def __init__(self, *, settings: Settings, models: Sequence[str]) -> None:
+        self.raw, self.models = settings.raw, tuple(models)
+        super().__init__(
+            f"{settings.raw}: no file has anything to learn from for {', '.join(models)}. "
+            "`unified-assets quality` says what is wrong with the files, `unified-assets ledger` why none is used; labels are read from class folders, "
+            "file names, manifests, records and sidecars."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +77,21 @@ def _environment(settings: Settings) -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
-def refresh(settings: Settings) -> Ended:
-    """Run the job `refresh`."""
+def refresh(settings: Settings, assets: Sequence[str] | None = None) -> Ended:
+    """Run the job `refresh`, or the part of it that materializes these assets."""
     _environment(settings)
     instance = open_instance(settings)
+    close_dead_runs(instance)
     started = time.time()
     warm_up()
     tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
-    result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
+    keys = None if assets is None else [asset_key(name) for name in assets]
+    result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, run_config=QUIET, asset_selection=keys, raise_on_error=False)
     return _ended(settings, instance, result.run_id, root=result.run_id, success=result.success, started=started)
 
 
 def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: Callable[[str], None]) -> Ended:
-    """Train with a preset; `models` narrows it to some. Waits while another training run works in this lake."""
+    """Train with a preset; `models` narrows it to some. Waits while another training run works in this lake. Raises NothingUsable."""
     preset = load_preset(preset_name)
     if models:
         preset = preset.model_copy(update={"target_models": tuple(models)})
@@ -83,9 +102,13 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     close_dead_runs(instance)
     job = preset_name if preset_name in preset_names() else TRAIN
     token = f"cli-{os.getpid()}-{time.time_ns()}"
-    tags = {**whole_range(), PRESET_TAG: _absolute(preset_name), TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
     with training_run(settings.state, token, log=log):
-        return _execute(settings, instance, job, tags, assets=selection(names, training=True))
+        kept = preset_name if preset_name in preset_names() else keep_preset(settings.state, load_preset(preset_name))
+        tags = {**whole_range(), PRESET_TAG: kept, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        ended = _execute(settings, instance, job, tags, assets=selection(names, training=True))
+    if ended.success and all(ended.not_trained.get(name, "").startswith(NOTHING) for name in names):
+        raise NothingUsable(settings=settings, models=names)
+    return ended
 
 
 def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
@@ -99,11 +122,12 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
         if not last or last[0].status not in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}:
             raise NothingToResume
         run = last[0]
-        preset_name = run.tags.get(PRESET_TAG) or LakeResource.model_fields["preset"].default
-        log(f"resuming run {run.root_run_id or run.run_id} with preset {preset_name}")
-        tags = {**whole_range(), PRESET_TAG: preset_name, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        root = run.root_run_id or run.run_id
+        kept = run.tags.get(PRESET_TAG) or LakeResource.model_fields["preset"].default
+        log(f"resuming run {root} with preset {journal.read_json(journal.run_folder(settings.state, root) / 'run.json').get('preset', kept)}")
+        tags = {**whole_range(), PRESET_TAG: kept, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
-        return _execute(settings, instance, run.job_name, tags, again=(options, run.root_run_id or run.run_id))
+        return _execute(settings, instance, run.job_name, tags, again=(options, root))
 
 
 def _execute(
@@ -150,8 +174,12 @@ def _ended(settings: Settings, instance: dg.DagsterInstance, run_id: str, *, roo
     return Ended(run_id=run_id, root=root, success=success, seconds=time.time() - started, failed=failed, not_trained=skipped)
 
 
-def _absolute(preset_name: str) -> str:
-    return preset_name if preset_name in preset_names() else os.path.abspath(preset_name)  # noqa: PTH100 - a preset's name may be no path at all
+def keep_preset(state: Path, preset: Preset) -> str:
+    """Write down a preset of the user's own, and return where: the run and whoever resumes it read this copy, whatever becomes of the file."""
+    content = preset.model_dump(mode="json")
+    path = state / "presets" / f"{journal.digest_of(content)}.json"
+    journal.write_json(path, content)
+    return str(path)
 
 
 def _pid_tags() -> dict[str, str]:

@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core.contracts import ModelSpec
+from unified_assets.defs.chosen_preset import chosen_preset
 from unified_assets.defs.partitioned import partitioned_asset
 from unified_assets.defs.partitions import same
 from unified_assets.defs.provenance import Inputs, partition_events, read_inputs
-from unified_assets.defs.resources import ComputeResource, LakeResource, MlflowResource
+from unified_assets.defs.resources import ComputeResource, LakeResource, MlflowResource, TrainingResource
 from unified_assets.defs.run_lock import training_run
 from unified_assets.defs.run_plan import run_plan
 from unified_assets.defs.steps import Step, step
@@ -28,6 +29,8 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         group_name="models",
         kinds={"pytorch", "mlflow"},
         description=spec.description,
+        tags={"unified_assets/model": spec.name},
+        op_tags={"unified_assets/model": spec.name},
         retry_policy=dg.RetryPolicy(max_retries=2, delay=1),
         check_specs=[
             dg.AssetCheckSpec("finite_metrics", asset=key, description="Every task has a finite test score."),
@@ -35,10 +38,10 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             dg.AssetCheckSpec("not_worse_than_champion", asset=key, description="No task is significantly worse than the champion."),
         ],
     )
-    def model(context: dg.AssetExecutionContext, lake: LakeResource, compute: ComputeResource, mlflow: MlflowResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+    def model(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource, compute: ComputeResource, mlflow: MlflowResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
         with step(context, lake) as here, training_run(here.settings.state, here.lock, log=here.log):
             inputs = read_inputs(context.instance, same=[f"dataset/{spec.name}"])
-            preset = lake.preset_named(here.preset)
+            preset = chosen_preset(lake, training, here.tags)
             plan = run_plan(here, preset)
             versions = journal.read_stage(here.settings.state, f"dataset/{spec.name}").get("versions", {})
             job = Training(here=here, spec=spec, preset=preset, plan=plan, compute=compute, mlflow=mlflow)

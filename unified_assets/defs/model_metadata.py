@@ -14,7 +14,7 @@ COLUMNS = ("task", "kind", "metric", "score", "baseline", "majority", "alone", "
 
 
 def metadata(registration: Registration, *, run_dir: Path, mlflow_run: str) -> dict[str, Any]:
-    """Facts of a model trained now."""
+    """Facts of a model trained now. `mlflow_run`: the address of its page."""
     entry = registration.entry
     return {
         "version": registration.version,
@@ -25,7 +25,7 @@ def metadata(registration: Registration, *, run_dir: Path, mlflow_run: str) -> d
         "seconds": entry["seconds"],
         "dataset_digest": entry["dataset"],
         "tasks": _table(entry["tasks"]),
-        "mlflow_run": mlflow_run,
+        "mlflow_run": dg.MetadataValue.url(mlflow_run),
         "report": dg.MetadataValue.path(run_dir / "report.html"),
         **_mean_score(entry["tasks"]),
     }

@@ -8,6 +8,8 @@ import dagster as dg
 
 from unified_assets.defs.partitions import MODALITY
 
+OWNER = "team:unified_assets"  # whom the UI names; a platform of its own sets its own
+
 
 def partitioned_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset` on the one set of partitions, with a backfill policy that makes any number of them one run."""
@@ -16,7 +18,7 @@ def partitioned_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.Asset
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)  # the policy is in beta, and pinned by our range of Dagster versions
             asset: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
-                partitions_def=MODALITY, backfill_policy=dg.BackfillPolicy.single_run(), **options
+                partitions_def=MODALITY, backfill_policy=dg.BackfillPolicy.single_run(), owners=[OWNER], **options
             )
             return asset(function)
 

@@ -1,5 +1,6 @@
 """What ops are given: the lake, the machine's resources, the tracking server. Typed, and visible in the UI."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ from pydantic import Field
 from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store
+
+
+class Device(Enum):
+    """Where models train."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
 
 
 class LakeResource(dg.ConfigurableResource[Any]):
@@ -35,6 +44,27 @@ class LakeResource(dg.ConfigurableResource[Any]):
         return load_preset(self.preset if name is None else name)
 
 
+class TrainingResource(dg.ConfigurableResource[Any]):
+    """What a run changes of its preset. A field left out keeps the preset's value; one that no preset may hold ends the run at its first step."""
+
+    epochs: int | None = Field(default=None, description="Passes over the train side of a model's tasks.")
+    batch_size: int | None = Field(default=None, description="Examples of one task in a step.")
+    checkpoint_interval: int | None = Field(default=None, description="Epochs in a round: what is leased, checkpointed, exchanged and resumed.")
+    rounds: int | None = Field(default=None, description="Rounds to share the epochs out over, in place of checkpoint_interval.")
+    target_models: list[str] | None = Field(default=None, description="Names of the models to train; left out: those of the preset.")
+    datasets: list[str] | None = Field(default=None, description="Patterns (`*`, `?`) of the names of tasks to learn; left out: those of the preset.")
+    minutes: float | None = Field(default=None, description="Training time of a model after which it starts no further round.")
+    seed: int | None = Field(default=None, description="Everything random in the run follows from it.")
+    device: Device | None = Field(default=None, description="`auto` takes a GPU where one can hold the model.")
+    priority: dict[str, int] | None = Field(default=None, description="Model to rank in the queue; higher goes first.")
+    exchange: bool | None = Field(default=None, description="Whether models learn from each other.")
+
+    def changes(self) -> dict[str, Any]:
+        """Field → value, of those given."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value.value if isinstance(value, Device) else value for name, value in given.items() if value is not None}
+
+
 class ComputeResource(dg.ConfigurableResource[Any]):
     """What this machine can give. Every training op asks it for memory, then for cores or a GPU round by round."""
 
@@ -46,13 +76,14 @@ class ComputeResource(dg.ConfigurableResource[Any]):
 
         return detect(Path(self.state))
 
-    def broker(self, inventory: Any) -> Any:
-        """Who grants leases to the steps of all runs of this lake."""
+    def broker(self, inventory: Any, *, disk_floor_gib: float | None = None) -> Any:
+        """Who grants leases to the steps of all runs of this lake; nothing is granted below `disk_floor_gib` (default: the setting)."""
         from unified_assets.compute.inventory import disk_free_gib
         from unified_assets.compute.leases import LeaseBroker
 
         state = Path(self.state)
-        return LeaseBroker(state / "locks" / "leases", inventory, disk_floor_gib=Settings().disk_floor_gib, disk_free_gib=lambda: disk_free_gib(state))
+        floor = Settings().disk_floor_gib if disk_floor_gib is None else disk_floor_gib
+        return LeaseBroker(state / "locks" / "leases", inventory, disk_floor_gib=floor, disk_free_gib=lambda: disk_free_gib(state))
 
 
 class MlflowResource(dg.ConfigurableResource[Any]):
@@ -72,7 +103,8 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[Any]]:
     """All resources, by the names ops ask for them."""
     settings = settings.absolute()
     return {
-        "lake": LakeResource(raw=str(settings.raw), state=str(settings.state)),
+        "lake": LakeResource(raw=str(settings.raw), state=str(settings.state), preset=settings.preset),
+        "training": TrainingResource(),
         "compute": ComputeResource(state=str(settings.state)),
         "mlflow": MlflowResource(tracking_uri=settings.tracking_uri, state=str(settings.state)),
     }

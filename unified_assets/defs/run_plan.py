@@ -20,6 +20,7 @@ from unified_assets.tracking import journal
 
 POLL_S = 0.5
 STALL_S = 20.0
+NOTHING = "nothing to learn from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +67,14 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any
     for model in ready:
         record = journal.read_stage(state, f"dataset/{model}")
         folder = Store(state).current(f"datasets/{model}")
-        content = preset.model_dump(mode="json")
-        identities[model] = journal.identity_of(dataset=record["digest"], version=specs[model].version, preset=content)
+        identities[model] = journal.identity_of(dataset=record["digest"], version=specs[model].version, preset=preset.learning())
         datasets[model] = str(folder)
         if journal.version_with_identity(journal.read_mirror(state, model), identities[model]) is not None:
             skipped[model] = "already trained"
         elif not record["tasks"]:
-            skipped[model] = "nothing to learn from: no labelled example for it in these files"
+            skipped[model] = f"{NOTHING}: no labelled example for it in these files"
+        elif preset.target_models != "all" and model not in preset.target_models:
+            skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
             members.append(model)
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}

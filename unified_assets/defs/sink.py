@@ -2,21 +2,25 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import dagster as dg
 
+from unified_assets.core.contracts import EventSink, SilentSink
 from unified_assets.tracking.experiment import ModelRun
 
 WAIT_LOG_S = 15.0
+
+TrialRun = Callable[[int, Mapping[str, object]], AbstractContextManager[ModelRun]]
 
 
 class StepSink:
     """The event sink of one model's step."""
 
-    def __init__(self, context: dg.AssetExecutionContext, run: ModelRun, *, rounds: int) -> None:
-        self.context, self.run, self.rounds = context, run, rounds
+    def __init__(self, context: dg.AssetExecutionContext, run: ModelRun, *, rounds: int, trial_run: TrialRun) -> None:
+        self.context, self.run, self.rounds, self.trial_run = context, run, rounds, trial_run
         self._waiting, self._told = "", 0.0
 
     def log(self, message: str) -> None:
@@ -33,7 +37,7 @@ class StepSink:
     def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], eta_s: float | None) -> None:
         """An observation with the figures of the round, and the same in MLflow."""
         index = int(row["round"])
-        facts: dict[str, Any] = {"round": f"{index}/{self.rounds}", "mlflow_run": self.run.run_id}
+        facts: dict[str, Any] = {"round": f"{index}/{self.rounds}", "mlflow_run": dg.MetadataValue.url(self.run.page)}
         facts |= {name: row[name] for name in ("train_loss", "valid_score", "compute_s", "wait_s") if row.get(name) is not None}
         facts |= {f"valid {task}": score for task, score in scores.items() if score is not None}
         if eta_s is not None:
@@ -41,6 +45,8 @@ class StepSink:
         if row.get("peers"):
             facts["learned_from"] = ", ".join(row["peers"])
         self.context.log_event(dg.AssetObservation(asset_key=self.context.asset_key, metadata=facts))
+        told = [f"{name} {row[name]:.3f}" for name in ("train_loss", "valid_score") if row.get(name) is not None]
+        self.context.log.info("round %s of %s: %s", index, self.rounds, ", ".join([*told, *([f"{eta_s:.0f} s to go"] if eta_s else [])]))
         figures = {name: row.get(name) for name in ("train_loss", "valid_score", "learning_rate", "compute_s", "wait_s", "cpu_s")}
         self._track({**figures, **{f"valid/{task}": score for task, score in scores.items()}}, index)
 
@@ -50,11 +56,44 @@ class StepSink:
         self.context.log.info("%s: %s", task, ", ".join(f"{name} {value}" for name, value in figures.items()))
         self._track({f"test/{task}/{name}": value for name, value in figures.items()}, self.rounds)
 
-    def _track(self, values: Mapping[str, float | None], step: int) -> None:
-        """Curves are a convenience: a tracking server that is away for a moment must not end a training."""
-        from mlflow.exceptions import MlflowException
+    @contextmanager
+    def trial(self, number: int, parameters: Mapping[str, object]) -> Iterator[EventSink]:
+        """A run of its own in MLflow; in Dagster's log one line a round."""
+        with self.trial_run(number, parameters) as run:
+            yield _TrialSink(self, run, number)
 
-        try:
-            self.run.metrics(values, step)
-        except (MlflowException, OSError, sqlite3.Error) as error:
-            self.context.log.warning("MLflow did not take the metrics of step %s: %s", step, error)
+    def _track(self, values: Mapping[str, float | None], step: int) -> None:
+        track(self.context, self.run, values, step)
+
+
+def track(context: dg.AssetExecutionContext, run: ModelRun, values: Mapping[str, float | None], step: int) -> None:
+    """Curves are a convenience: a tracking server that is away must not end a training. What it did not take goes with the next batch."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run.metrics(values, step)
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        context.log.warning("MLflow did not take the metrics of step %s; they are kept and sent again: %s", step, " ".join(str(error).split())[:300])
+
+
+class _TrialSink(SilentSink):
+    """The event sink of one trial."""
+
+    def __init__(self, sink: StepSink, run: ModelRun, number: int) -> None:
+        self.sink, self.run, self.number = sink, run, number
+
+    def log(self, message: str) -> None:
+        """A line in the step's log."""
+        self.sink.log(f"trial {self.number}: {message}")
+
+    def waiting(self, what: str) -> None:
+        """As for the step."""
+        self.sink.waiting(what)
+
+    def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], _eta_s: float | None) -> None:
+        """Figures in MLflow, a line in the log."""
+        index = int(row["round"])
+        shown = row.get("valid_score")
+        self.log(f"round {index}/{self.sink.rounds}" + (f", validation {shown:.3f}" if shown is not None else ""))
+        figures = {name: row.get(name) for name in ("train_loss", "valid_score", "learning_rate", "compute_s", "cpu_s")}
+        track(self.sink.context, self.run, {**figures, **{f"valid/{task}": score for task, score in scores.items()}}, index)

@@ -1,23 +1,22 @@
 """raw_files → catalog → quality_report → allocation: each reads all partitions' inputs once and gives each partition its own version."""
 
-from typing import Any
-
 import dagster as dg
 
 from unified_assets.core import plugins
-from unified_assets.defs.partitioned import partitioned_asset
+from unified_assets.defs import quality_metadata
+from unified_assets.defs.chosen_preset import chosen_preset
+from unified_assets.defs.partitioned import OWNER, partitioned_asset
 from unified_assets.defs.partitions import MODALITY, every, modality_names, same
 from unified_assets.defs.provenance import asset_key, partition_events, read_inputs
-from unified_assets.defs.resources import LakeResource
+from unified_assets.defs.resources import LakeResource, TrainingResource
 from unified_assets.defs.steps import step
 from unified_assets.tracking import fingerprint, journal
 
 CODE_VERSION = "1"
-REJECTED_SHARE_LIMIT = 0.2
 UNREADABLE_SHARE_LIMIT = 0.2
 
 raw_files = dg.AssetSpec(
-    "raw_files", partitions_def=MODALITY, group_name="lake", description="The folder of mixed raw files. Never written to.", kinds={"folder"}
+    "raw_files", partitions_def=MODALITY, group_name="lake", owners=[OWNER], description="The folder of mixed raw files. Never written to.", kinds={"folder"}
 )
 
 
@@ -36,11 +35,12 @@ def extension_modalities() -> dict[str, str]:
         dg.AssetCheckSpec("readable_share", asset="catalog", description="Few files are unreadable or unsupported."),
     ],
 )
-def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
+def catalog(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
     """What each raw file is, by its content: one row for every path."""
     from unified_assets.catalog import count_paths, scan
 
     with step(context, lake) as here:
+        chosen_preset(lake, training, here.tags)  # a wrong value is told before hours of work, not after
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
         raw_digest = fingerprint.raw_digest(here.settings.raw)
         for partition, found in prints.items():
@@ -77,10 +77,7 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ign
     code_version=CODE_VERSION,
     group_name="lake",
     kinds={"parquet"},
-    check_specs=[
-        dg.AssetCheckSpec("every_row_is_judged", asset="quality_report", description="One verdict for each catalog row."),
-        dg.AssetCheckSpec("rejected_share", asset="quality_report", description="Few files are rejected."),
-    ],
+    check_specs=quality_metadata.check_specs(),
 )
 def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
     """Whether each file is good enough to learn from: named issues, a score, a decision, duplicates."""
@@ -92,23 +89,9 @@ def quality_report(context: dg.AssetExecutionContext, lake: LakeResource):  # ty
         summary = assess(here.settings, here.log)
         journal.record_stage(here.settings.state, "quality_report", versions=summary.digests, made_from=made_from, seconds=summary.seconds)
         rows, files = len(lake.store().table("quality_report")), len(lake.store().table("catalog"))
-        page = here.settings.state / "quality_report" / "index.html"
-        facts: dict[str, Any] = {
-            "files": summary.files,
-            "rejected_share": summary.rejected_share,
-            "decisions": dict(summary.decisions),
-            "issues": dict(summary.issues),
-            "page": dg.MetadataValue.path(page),
-            "seconds": summary.seconds,
-        }
+        facts = quality_metadata.metadata(summary)
         yield dg.MaterializeResult(metadata=facts)
-        yield dg.AssetCheckResult(check_name="every_row_is_judged", passed=rows == files, metadata={"verdicts": rows, "catalog_rows": files})
-        yield dg.AssetCheckResult(
-            check_name="rejected_share",
-            passed=summary.rejected_share <= REJECTED_SHARE_LIMIT,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rejected_share": summary.rejected_share, "limit": REJECTED_SHARE_LIMIT},
-        )
+        yield from quality_metadata.check_results(summary, rows=rows, files=files)
         yield from partition_events("quality_report", inputs, code_version=CODE_VERSION, versions=summary.digests, facts=facts)
 
 

@@ -1,7 +1,7 @@
 """What the steps share: who runs, in which run folder, with which preset, and how a failure is written down."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core.errors import UnifiedAssetsError, YieldStep
+from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.watchdog import ancestors, watch_ancestors
 from unified_assets.tracking import journal
 
-PRESET_TAG = "unified_assets/preset"
 LOCK_TAG = "unified_assets/lock"
 TRAINING_TAG = "unified_assets/training"
 PID_TAG = "unified_assets/pid"
@@ -29,6 +29,7 @@ class Step:
     run_id: str
     root: str
     preset: str | None
+    tags: Mapping[str, str]
     lock: str
     run_dir: Path
     settings: Any
@@ -48,6 +49,7 @@ def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step
         run_id=run.run_id,
         root=root,
         preset=run.tags.get(PRESET_TAG),
+        tags=dict(run.tags),
         lock=run.tags.get(LOCK_TAG, root),
         run_dir=journal.run_folder(settings.state, root),
         settings=settings,

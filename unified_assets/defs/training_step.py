@@ -1,7 +1,9 @@
 """What a model's step does when its model trains: plan, lease, rounds, registration, champion."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,6 +17,8 @@ from unified_assets.defs.run_plan import RunPlan
 from unified_assets.defs.sink import StepSink
 from unified_assets.defs.steps import Step
 from unified_assets.tracking import journal
+from unified_assets.tracking.experiment import ModelRun
+from unified_assets.tracking.patience import patiently
 
 Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
 
@@ -40,11 +44,21 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
     journal.forget_failure(here.run_dir, here.key)
     dataset = load(plan.datasets[spec.name])
     tracker = job.mlflow.tracker()
-    parent = tracker.parent(here.run_dir, name=f"{preset.name} {here.root[:8]}", parameters=preset.model_dump(mode="json"))
+    patient = partial(patiently, uri=tracker.uri, waiting=lambda what: here.log(f"waiting: {what}"))
+    named = f"{preset.name} {here.root[:8]}"
+    parent = patient(lambda: tracker.parent(here.run_dir, name=named, parameters=preset.model_dump(mode="json")))
     facts = {"dataset": dataset.digest, "code_version": spec.version, **preset.model_dump(mode="json", exclude={"name", "description"})}
-    run = tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts)
+    run = patient(lambda: tracker.child(here.run_dir, spec.name, parent=parent, parameters=facts))
+
+    @contextmanager
+    def trial_run(number: int, parameters: Mapping[str, object]) -> Iterator[ModelRun]:
+        trial = patient(lambda: tracker.child(here.run_dir, f"{spec.name} trial {number}", parent=run.run_id, parameters=parameters))
+        with tracker.running(trial):
+            yield trial
+
     with tracker.running(run):
-        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds))
+        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds, trial_run=trial_run))
+        patient(lambda: run.metrics({}, preset.rounds))
         registration = register(
             tracker,
             run,
@@ -57,7 +71,7 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
             log=here.log,
         )
     here.log(f"{spec.name} version {registration.version}: {'champion' if registration.decision.champion else 'challenger'}, {registration.decision.reason}")
-    shown = metadata(registration, run_dir=here.run_dir, mlflow_run=run.run_id)
+    shown = metadata(registration, run_dir=here.run_dir, mlflow_run=run.page)
     yield dg.MaterializeResult(metadata=shown)
     yield from checks(registration.entry, registration.decision)
     return shown
@@ -96,7 +110,7 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         run_dir=here.run_dir,
         knowledge_dir=here.run_dir / "knowledge",
         plan=schedule,
-        broker=job.compute.broker(inventory),
+        broker=job.compute.broker(inventory, disk_floor_gib=job.preset.disk_floor_gib),
         members=plan.members,
         champions=plan.champions,
         initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,

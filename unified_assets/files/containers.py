@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import BinaryIO
 
-import olefile
-
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.formats.zip_directory import read_directory
 
@@ -48,11 +46,13 @@ def zip_media_type(stream: BinaryIO, head: bytes) -> str:
 
 def ole_media_type(stream: BinaryIO, extension: str) -> str:
     """Legacy Office by the stream it holds; an encrypted OOXML file by its extension."""
+    import olefile
+
     stream.seek(0)
     try:
         with olefile.OleFileIO(stream) as package:
             names = {entry[0] for entry in package.listdir()}
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, RecursionError):
         return {"doc": DOC, "ppt": PPT}.get(extension, "application/x-ole-storage")
     if "EncryptedPackage" in names:
         return _ENCRYPTED.get(extension, DOCX)

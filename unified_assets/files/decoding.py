@@ -3,23 +3,24 @@
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from unified_assets.core import plugins
-from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
-from unified_assets.core.media import Decoded
 from unified_assets.files.detection import detect
 from unified_assets.files.opening import open_regular
 
+if TYPE_CHECKING:  # the processes that only survey files load neither numpy nor a decoder
+    from unified_assets.core.contracts import Modality
+    from unified_assets.core.media import Decoded
 
-def decode(root: Path, path: str, modality: str, media_type: str) -> Decoded:
+
+def decode(root: Path, path: str, modality: str, media_type: str) -> "Decoded":
     """Decode a catalogued file within the bounds of its modality. Raises UnreadableFile, or what the decoder raises."""
     with open_regular(root, path) as stream:
         return decode_stream(stream, modality, media_type)
 
 
-def decode_bytes(data: bytes, name: str = "") -> tuple[str, str, Decoded]:
+def decode_bytes(data: bytes, name: str = "") -> tuple[str, str, "Decoded"]:
     """Detect and decode bytes: (modality, media type, decoded). `name` helps where the content alone does not tell."""
     found = detect(io.BytesIO(data), name)
     if found.modality == "other":
@@ -27,7 +28,7 @@ def decode_bytes(data: bytes, name: str = "") -> tuple[str, str, Decoded]:
     return found.modality, found.media_type, decode_stream(io.BytesIO(data), found.modality, found.media_type)
 
 
-def decode_stream(stream: BinaryIO, modality: str, media_type: str) -> Decoded:
+def decode_stream(stream: BinaryIO, modality: str, media_type: str) -> "Decoded":
     """Decode an open, seekable stream."""
     return _plugin(modality).decode(stream, media_type)
 
@@ -37,7 +38,9 @@ def probe_stream(stream: BinaryIO, modality: str, media_type: str) -> Mapping[st
     return _plugin(modality).probe(stream, media_type)
 
 
-def _plugin(modality: str) -> Modality:
+def _plugin(modality: str) -> "Modality":
+    from unified_assets.core import plugins
+
     try:
         return plugins.modalities()[modality]
     except KeyError:

@@ -4,13 +4,15 @@ Order: magic numbers, directories of containers, chains of audio frames, structu
 kinds that content cannot tell apart, and for media types that a plug-in brings and no magic number here knows.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO, NamedTuple
 
-from unified_assets.core import plugins
 from unified_assets.files import containers
 from unified_assets.files.text_structure import SVG, TEXT_EXTENSIONS, text_media_type
 from unified_assets.formats.encodings import decode_as, find_encoding
+from unified_assets.formats.text_facts import Decoding
 
 HEAD_BYTES = 1 << 16
 UNKNOWN, EMPTY = "application/octet-stream", "inode/x-empty"
@@ -54,6 +56,24 @@ _BY_FIRST_BYTE = {
 _RIFF = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _AIFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
 _CHUNKED = {b"RIFF": _RIFF, b"RF64": _RIFF, b"FORM": _AIFF}
+_OURS = frozenset({"audio", "document", "image", "text", "video"})
+_PROMISES = {
+    "zip": "application/zip",
+    "gz": "application/gzip",
+    "tgz": "application/gzip",
+    "tar": "application/x-tar",
+    "7z": "application/x-7z-compressed",
+    "rar": "application/vnd.rar",
+    "bz2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "zst": "application/zstd",
+    "heic": "image/heic",
+    "heif": "image/heic",
+    "avif": "image/avif",
+    "svg": SVG,
+    "xlsx": containers.XLSX,
+    "xls": containers.XLS,
+}
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _MOVIE_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free"}
 _SAME_FAMILY = (
@@ -73,34 +93,56 @@ class Detection(NamedTuple):
     agrees: bool
 
 
+@dataclass(frozen=True)
+class Kinds:
+    """What the installed modalities make of media types and extensions: all that detection needs of them."""
+
+    modalities: Mapping[str, str]  # media type -> modality
+    promises: Mapping[str, str]  # extension -> media type
+    plugged_in: frozenset[str]  # media types of modalities that are not ours: their content need not be known here
+
+    def tell(self, stream: BinaryIO, name: str) -> tuple[Detection, Decoding | None]:
+        """The kind of a seekable stream; where it is a text of 64 KiB at most, also that text and its encoding. Leaves the stream anywhere."""
+        extension = _extension(name)
+        stream.seek(0)
+        head = stream.read(HEAD_BYTES)
+        promised = self.promises.get(extension)
+        media_type, text = _by_content(stream, head, extension) if head else (promised or EMPTY, None)
+        if media_type == UNKNOWN and promised in self.plugged_in:
+            media_type = promised
+        agrees = promised is None or promised == media_type or self._alike(promised, media_type)
+        return Detection(media_type, self.modalities.get(media_type, "other"), agrees), text
+
+    def _alike(self, promised: str, found: str) -> bool:
+        if promised == "text/plain" and self.modalities.get(found) == "text":
+            return True
+        return any(promised in family and found in family for family in _SAME_FAMILY)
+
+
 def detect(stream: BinaryIO, name: str) -> Detection:
-    """Tell the kind of a seekable stream by its content. `name`: its file name, or empty. Leaves the stream anywhere."""
-    extension = _extension(name)
-    stream.seek(0)
-    head = stream.read(HEAD_BYTES)
-    promised = _by_extension().get(extension)
-    media_type = (promised or EMPTY) if not head else _by_content(stream, head, extension)
-    if media_type == UNKNOWN and promised is not None and promised not in _known_by_content():
-        media_type = promised
-    return Detection(media_type, _by_media_type().get(media_type, "other"), promised is None or _compatible(promised, media_type))
+    """Tell the kind of a seekable stream by its content, among the kinds that plug-ins bring. `name`: its file name, or empty."""
+    return kinds().tell(stream, name)[0]
 
 
-def _by_content(stream: BinaryIO, head: bytes, extension: str) -> str:
+def _by_content(stream: BinaryIO, head: bytes, extension: str) -> tuple[str, Decoding | None]:
     found = _by_magic(head) or _by_directory(stream, head, extension)
     if found:
-        return found
+        return found, None
     whole = len(head) < HEAD_BYTES
     encoding = find_encoding(head, whole=whole)
     if encoding is not None:
-        return text_media_type(decode_as(head, encoding, whole=whole), extension, whole=whole)
+        text = decode_as(head, encoding, whole=whole)
+        return text_media_type(text, extension, whole=whole), (text, encoding) if whole else None
     if containers.is_aac(head):
-        return "audio/aac"
-    return "audio/mpeg" if containers.is_mp3(stream, head) else UNKNOWN
+        return "audio/aac", None
+    return ("audio/mpeg" if containers.is_mp3(stream, head) else UNKNOWN), None
 
 
 def _by_magic(head: bytes) -> str | None:
-    found = next((media_type for magic, media_type in _BY_FIRST_BYTE.get(head[:1], ()) if head.startswith(magic)), None)
-    return found or _by_two_marks(head)
+    for magic, media_type in _BY_FIRST_BYTE.get(head[:1], ()):
+        if head.startswith(magic):
+            return media_type
+    return _by_two_marks(head)
 
 
 def _by_two_marks(head: bytes) -> str | None:
@@ -135,47 +177,15 @@ def _extension(name: str) -> str:
     return extension.lower() if dot and stem else ""
 
 
-def _compatible(promised: str, found: str) -> bool:
-    if promised == found or (promised == "text/plain" and _by_media_type().get(found) == "text"):
-        return True
-    return any(promised in family and found in family for family in _SAME_FAMILY)
-
-
 @cache
-def _by_media_type() -> dict[str, str]:
-    return {media_type: modality.name for modality in plugins.modalities().values() for media_type in modality.media_types}
+def kinds() -> Kinds:
+    """The kinds of the modalities that are installed."""
+    from unified_assets.core import plugins
 
-
-@cache
-def _by_extension() -> dict[str, str]:
-    shipped = {extension: media_type for modality in plugins.modalities().values() for extension, media_type in modality.extensions.items()}
-    return {
-        "zip": "application/zip",
-        "gz": "application/gzip",
-        "tgz": "application/gzip",
-        "tar": "application/x-tar",
-        "7z": "application/x-7z-compressed",
-        "rar": "application/vnd.rar",
-        "bz2": "application/x-bzip2",
-        "xz": "application/x-xz",
-        "zst": "application/zstd",
-        "heic": "image/heic",
-        "heif": "image/heic",
-        "avif": "image/avif",
-        "svg": SVG,
-        "xlsx": containers.XLSX,
-        "xls": containers.XLS,
-        **TEXT_EXTENSIONS,
-        **shipped,
-    }
-
-
-@cache
-def _known_by_content() -> frozenset[str]:
-    """Media types that content would have shown: their extension alone proves nothing."""
-    return frozenset({"application/x-tar", *(media_type for _, media_type in _MAGIC), *_by_extension().values()} - _plugged_in())
-
-
-def _plugged_in() -> set[str]:
-    outside = [modality for modality in plugins.modalities().values() if modality.name not in {"audio", "document", "image", "text", "video"}]
-    return {media_type for modality in outside for media_type in modality.media_types}
+    installed = plugins.modalities().values()
+    shipped = {extension: media_type for modality in installed for extension, media_type in modality.extensions.items()}
+    return Kinds(
+        modalities={media_type: modality.name for modality in installed for media_type in modality.media_types},
+        promises={**_PROMISES, **TEXT_EXTENSIONS, **shipped},
+        plugged_in=frozenset(media_type for modality in installed if modality.name not in _OURS for media_type in modality.media_types),
+    )

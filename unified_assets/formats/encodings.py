@@ -24,7 +24,7 @@ _ALPHABETS = (("cp1251", "оеаинтсрвл"), ("koi8-r", "оеаинтсрв
 _ALPHABET_SHARE = 0.45  # of the letters; texts have 0.6 or more, another code page read as this one 0.3 or less
 _ALPHABET_RUN = 2.5  # mean length of a run of high bytes: words of such an alphabet, against single accented letters
 _HIGH = re.compile(rb"[\x80-\xff]+")
-_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes([*range(7), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
 _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _CONTROL_SHARE = 0.002
 _SURE_HANZI = 8
@@ -45,7 +45,7 @@ def find_encoding(data: bytes, *, whole: bool) -> Encoding | None:
             return Encoding(name, len(mark), confident=True)
     if b"\0" in data and (found := _utf16_without_mark(data, whole=whole)):
         return found
-    if len(_CONTROLS.findall(data)) > _CONTROL_SHARE * len(data):
+    if len(data) - len(data.translate(None, _CONTROLS)) > _CONTROL_SHARE * len(data):
         return None
     if _decodes(data, "utf-8", whole=whole):
         return Encoding("utf-8", 0, confident=True)
@@ -69,7 +69,9 @@ def decode_as(data: bytes, encoding: Encoding, *, whole: bool = True) -> str:
 
 def _decodes(data: bytes, name: str, *, whole: bool) -> bool:
     try:
-        if whole or (name == "utf-8" and data.isascii()):
+        if name == "utf-8" and data.isascii():
+            return True
+        if whole:
             str(data, name)
             return True
         codecs.getincrementaldecoder(name)("strict").decode(data, final=whole)
@@ -94,7 +96,7 @@ def _legacy(data: bytes, *, whole: bool) -> Encoding:
     asian = _asian(data, high, whole=whole) if high >= 4 else None
     if asian is not None:
         return asian
-    if len(runs) >= 2 and high >= _ALPHABET_RUN * len(runs) and (found := _alphabetic(b"".join(runs))):
+    if len(runs) >= 2 and high >= _ALPHABET_RUN * len(runs) and (found := _alphabetic(b"".join(runs))) and _decodes(data, found, whole=whole):
         return Encoding(found, 0, confident=high >= 40)
     hanzi = len(_HANZI.findall(data))
     if hanzi >= 2 and 2 * hanzi >= 0.9 * high and _decodes(data, "gb18030", whole=whole):

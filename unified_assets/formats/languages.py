@@ -14,6 +14,7 @@ MIN_SHARE = 0.12  # of the words; a page of prose has 0.25 to 0.45
 MARGIN = 1.4  # over the next language
 _SCRIPT_SHARE = 0.3
 _WORDS = re.compile(r"[^\W\d_]+")
+_SPACED = {code: " " for code in range(128) if not chr(code).isalpha()}  # what no word of an ASCII text holds
 _SCRIPTS = (
     ("ja", re.compile(r"[\u3041-\u30fa]"), 0.05),  # kana, also among many Chinese characters
     ("ko", re.compile(r"[\uac00-\ud7a3]"), _SCRIPT_SHARE),
@@ -79,13 +80,14 @@ def _by_script(sample: str) -> str | None:
 
 
 def _by_words(sample: str) -> str | None:
-    words = _WORDS.findall(sample.lower())
+    words = sample.lower().translate(_SPACED).split() if sample.isascii() else _WORDS.findall(sample.lower())
     if sum(map(len, words)) < MIN_LETTERS:
         return None
     hits: Counter[str] = Counter()
-    for word in words:
-        for language in _OWNERS.get(word, ()):
-            hits[language] += 1
+    counts = Counter(words)
+    for word in counts.keys() & _OWNERS.keys():
+        for language in _OWNERS[word]:
+            hits[language] += counts[word]
     ranked = hits.most_common(2)
     if not ranked or ranked[0][1] < max(MIN_HITS, MIN_SHARE * len(words)):
         return None

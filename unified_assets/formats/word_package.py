@@ -1,5 +1,6 @@
 """A .docx package in; its blocks in reading order, pictures, title and page size out (ECMA-376 part 1, WordprocessingML)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STRICT_W = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*<(?:\w{1,20}:)?document[\s>]")
 _TWIPS = 20.0  # a point
 
 
@@ -85,6 +87,13 @@ class WordDocument:
             except UnreadableFile:
                 self._pictures[part] = None
         return self._pictures.get(part)
+
+
+def require_document(package: Package) -> None:
+    """Raise UnreadableFile unless the main part is there, unpacks within bounds and starts as a document; one that starts oddly is parsed."""
+    part = main_part(package, "word/document.xml")
+    if not _BEGINNING.match(package.read(part)):
+        package.xml(part)
 
 
 def main_part(package: Package, usual: str) -> str:

@@ -13,7 +13,7 @@ from unified_assets.learners import audio_augment_torch as augment
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
 from unified_assets.learners.audio_pitch_torch import PitchStrength
-from unified_assets.learners.media_blueprints import role_in
+from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 
 BATCH = 256
 STEM = 32
@@ -88,15 +88,16 @@ class AudioLearner(nn.Module):
         pooled = functional.dropout(self.trunk(mel, self.norm_keys[task]), 0.3, self.training)
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """By the training part of each task: standardise its wide features, and see how far its pitch may be moved."""
-        for data in tasks:
-            rows = data.rows("train")
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """By the training part of each task (or the pairs): standardise its wide features, and see how far its pitch may be moved."""
+        for task in tasks:
+            data, rows = rows_to_fit(task, pairs, self.tasks[task.info.task]["role"], ("mel", "seconds"))
             if len(rows):
                 mel, seconds = self._sound(data, rows, self.tasks[data.info.task])
                 with torch.no_grad():
                     parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
-                fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
+                if data.target is not None:
+                    fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""
@@ -117,14 +118,24 @@ class AudioLearner(nn.Module):
         """None: it learns from pairs through its peers' answers only."""
         return
 
-    @torch.no_grad()
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """Mean over a few time scales."""
+        return self._answers(data, rows, VIEWS)
+
+    def quick_predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """The sounds as they are."""
+        return self._answers(data, rows, 1)
+
+    @torch.no_grad()
+    def _answers(self, data: TaskData, rows: np.ndarray, views: int) -> Prediction:
         self.eval()
         task = self.tasks[data.info.task]
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, task), len(task["classes"])))
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, task, views), len(task["classes"])))
 
-    def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        mel, seconds = self._sound(data, rows, task)
-        logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, VIEWS)])
+    def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], views: int) -> Tensor:
+        return self.log_probs(task, *self._sound(data, rows, task), views=views)
+
+    def log_probs(self, task: Mapping[str, Any], mel: Tensor, seconds: Tensor, *, views: int = VIEWS) -> Tensor:
+        """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes), a mean over a few time scales."""
+        logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, views)])
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)

@@ -21,6 +21,7 @@ TUNING_ROWS = 900  # rows used to choose among settings
 SVM_COSTS = (3.0, 30.0)
 LINEAR_COSTS = (0.003, 0.03, 0.3)
 
+TREES = 300
 LEAST_VALID = 60  # rows of a validation part that can choose between settings
 
 Matrix = np.ndarray
@@ -46,40 +47,34 @@ def audio_baseline(data: TaskData) -> BaselineScore:
 
 
 def multimodal_baseline(data: TaskData) -> BaselineScore:
-    """Sentences: tf-idf beside counts of coloured things into a logistic regression; a single medium: as its own service does."""
+    """Sentences: their slots compared with the things of the picture, into trees; a single medium: as its own service does."""
     if not data.texts:
         return audio_baseline(data) if all("pixels" not in data.arrays[name] for name, _ in data.media.values()) else vision_baseline(data)
+    role = next((role for role in sorted(data.media) if "things" in data.arrays[data.media[role][0]]), None)
+    if role is None:
+        return _reference(data, _sentence_features(data), _linear, "sentence tf-idf, logistic regression")
+    return _reference(data, lambda rows: _slot_features(data, role, rows), _trees, "sentence slots × things found in the picture, random forest")
+
+
+def _sentences(data: TaskData, rows: np.ndarray) -> list[str]:
+    return ["\n".join(texts[int(row)] for texts in data.texts.values()) for row in rows]
+
+
+def _slot_features(data: TaskData, role: str, rows: np.ndarray) -> Matrix:
+    from unified_assets.learners.media_grounding import SIZE, grounding
+
+    return grounding(_sentences(data, rows), data.gather(role, "things", rows)) if len(rows) else np.zeros((0, SIZE), np.float32)
+
+
+def _sentence_features(data: TaskData) -> Callable[[np.ndarray], Matrix]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    train = data.rows("train")
-    sentences = ["\n".join(texts) for texts in zip(*data.texts.values(), strict=True)]
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=2000, sublinear_tf=True)
     try:
-        words.fit([sentences[row] for row in train])
+        words.fit(_sentences(data, data.rows("train")))
     except ValueError:  # no word stands in two sentences
-        words = None
-    role = next(iter(sorted(data.media)), None)
-
-    def features(rows: np.ndarray) -> Matrix:
-        counts = np.zeros((len(rows), 0), np.float32) if role is None else _thing_counts(data, role, rows)
-        said = np.zeros((len(rows), 0), np.float32) if words is None else words.transform([sentences[row] for row in rows]).toarray()
-        return np.concatenate([said, counts, np.zeros((len(rows), 1), np.float32)], axis=1).astype(np.float32)
-
-    return _reference(data, features, _linear, "sentence tf-idf + counts of coloured things, logistic regression")
-
-
-def _thing_counts(data: TaskData, role: str, rows: np.ndarray) -> Matrix:
-    """(k, 4 · 6 + 3): things by panel and colour, and by shape; the middle colour of the picture where it has no things."""
-    encoder = data.media[role][0]
-    if "things" not in data.arrays[encoder]:
-        return data.gather(role, "mfcc", rows) if "mfcc" in data.arrays[encoder] else data.gather(role, "pixels", rows).mean(axis=(1, 2)).reshape(len(rows), -1)
-    seen = data.gather(role, "things", rows)
-    out = np.zeros((len(rows), 27), np.float32)
-    for row, things in enumerate(seen):
-        for thing in things[things[:, 0] >= 0]:
-            out[row, int(thing[0]) * 6 + int(thing[1])] += 1
-            out[row, 24 + int(thing[2])] += 1
-    return out
+        return lambda rows: np.zeros((len(rows), 1), np.float32)
+    return lambda rows: words.transform(_sentences(data, rows)).toarray().astype(np.float32)
 
 
 def majority(data: TaskData) -> tuple[str | None, float | None]:
@@ -154,6 +149,12 @@ def _linear(features: Matrix, target: np.ndarray, _extra: Matrix | None, check: 
 
     chosen = _best(make, [{"C": cost} for cost in LINEAR_COSTS], inner, target, _through(scaler, check))
     return make_pipeline(scaler, make(chosen).fit(inner, target))
+
+
+def _trees(features: Matrix, target: np.ndarray, _extra: Matrix | None, _check: Check | None) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(TREES, min_samples_leaf=2, random_state=0).fit(features, target)
 
 
 def _through(transform: Any, check: Check | None) -> Check | None:

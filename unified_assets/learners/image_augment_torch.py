@@ -14,11 +14,11 @@ def to_float(pixels: Tensor) -> Tensor:
 
 def plain(pictures: Tensor, side: int, zoom: float = 1.0, *, flip: bool = False) -> Tensor:
     """The centre of each picture at `side`; zoom below 1 cuts the borders away."""
-    count = len(pictures)
-    theta = torch.zeros(count, 2, 3, device=pictures.device)
+    theta = torch.zeros(1, 2, 3, device=pictures.device)
     theta[:, 0, 0] = -zoom if flip else zoom
     theta[:, 1, 1] = zoom
-    return _sample(pictures, theta, side)
+    grid = functional.affine_grid(theta, [1, 3, side, side], align_corners=False)  # one for all: a traced graph then takes any batch
+    return _looked_up(pictures, grid.expand(pictures.shape[0], -1, -1, -1))
 
 
 def jittered(pictures: Tensor, side: int, strength: Mapping[str, float]) -> Tensor:
@@ -46,6 +46,10 @@ def _affine(count: int, strength: Mapping[str, float], device: torch.device) -> 
 
 def _sample(pictures: Tensor, theta: Tensor, side: int) -> Tensor:
     grid = functional.affine_grid(theta, [len(pictures), 3, side, side], align_corners=False)
+    return _looked_up(pictures, grid)
+
+
+def _looked_up(pictures: Tensor, grid: Tensor) -> Tensor:
     return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

@@ -12,7 +12,7 @@ from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import image_augment_torch as augment
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners import media_modules_torch as parts
-from unified_assets.learners.media_blueprints import role_in
+from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
@@ -114,10 +114,11 @@ class ImageLearner(nn.Module):
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part."""
-        for data in tasks:
-            rows = data.rows("train")
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
+        for task in tasks:
+            looked = self.tasks[task.info.task]
+            data, rows = rows_to_fit(task, pairs, looked["role"], ("pixels", "crops" if looked["recipe"] == "clip" else "size"))
             if len(rows):
                 key = self.keys[data.info.task]
                 wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]
@@ -170,18 +171,36 @@ class ImageLearner(nn.Module):
         """None: it learns from pairs through its peers' answers only."""
         return
 
-    @torch.no_grad()
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """Mean over a few fixed views, or over all frames of a clip."""
+        return self._answers(data, rows, ZOOMS[self.tasks[data.info.task]["recipe"]] if self._still(data) else ())
+
+    def quick_predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
+        """One view of a picture; a clip as ever."""
+        return self._answers(data, rows, (1.0,), flips=(False,))
+
+    def _still(self, data: TaskData) -> bool:
+        return str(self.tasks[data.info.task]["recipe"]) != "clip"
+
+    @torch.no_grad()
+    def _answers(self, data: TaskData, rows: np.ndarray, zooms: Sequence[float], flips: Sequence[bool] = (False, True)) -> Prediction:
         self.eval()
         task = self.tasks[data.info.task]
-        answer = self._clip_answer if task["recipe"] == "clip" else self._still_answer
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: answer(data, chosen, task), len(task["classes"])))
 
-    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
-        pictures = self._pictures(data, rows, task)
-        flips = (False, True) if task["strength"]["flip"] else (False,)
-        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in ZOOMS[task["recipe"]] for flip in flips]
+        def answer(chosen: np.ndarray) -> Tensor:
+            return self._still_answer(data, chosen, task, zooms, flips) if self._still(data) else self._clip_answer(data, chosen, task)
+
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(task["classes"])))
+
+    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], zooms: Sequence[float], flips: Sequence[bool]) -> Tensor:
+        return self.still_log_probs(task, self._pictures(data, rows, task), zooms=zooms, flips=flips)
+
+    def still_log_probs(
+        self, task: Mapping[str, Any], pictures: Tensor, *, zooms: Sequence[float] | None = None, flips: Sequence[bool] = (False, True)
+    ) -> Tensor:
+        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views."""
+        zooms = ZOOMS[task["recipe"]] if zooms is None else zooms
+        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in zooms for flip in flips if task["strength"]["flip"] or not flip]
         logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in views])
         return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
 

@@ -17,17 +17,19 @@ from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_learner_torch import SoundTrunk, fit_pitch
 from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
-from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in
+from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
 from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
+from unified_assets.learners.scene_claims import CLAIMS, claims
 
 BATCH = 128
 PAIRS = "pairs"
 ARRAYS = {"image": ("pixels", "size"), "audio": ("mel", "mfcc"), "video": ("pixels", "crops")}
 LEAST_PAIRS = 4
 HIDDEN = 48
+CLAIM_SCALE = 10.0
 
 
 class AlignLearner(nn.Module):
@@ -59,11 +61,12 @@ class AlignLearner(nn.Module):
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_fixed_inputs(task), len(task["classes"])) for name, task in self.tasks.items()})
         grounded = [name for name, task in self.tasks.items() if _grounded(task)]
         self.reason = nn.ModuleDict({self.keys[name]: _reasoner(len(self.tasks[name]["classes"])) for name in grounded})
+        self.claims = nn.ModuleDict({self.keys[name]: Claims(len(self.tasks[name]["classes"])) for name in grounded})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @staticmethod
     def _head_inputs(task: Mapping[str, Any], towers: Mapping[str, Any], space: int) -> int:
-        kinds = [kind for _, kind in task["inputs"]] + (["text"] if task["texts"] else [])
+        kinds = [kind for _, kind in _seen(task)] + (["text"] if task["texts"] else [])
         return sum(int(towers[kind].width) + space for kind in kinds) + (space if len(kinds) > 1 else 0)
 
     # ------------------------------------------------------------------------------------ embedding
@@ -75,7 +78,7 @@ class AlignLearner(nn.Module):
     def _media(self, data: TaskData, task: Mapping[str, Any], rows: np.ndarray) -> list[tuple[str, Tensor, Tensor]]:
         """For each media input: kind, pooled vector, fixed features."""
         out = []
-        for role, kind in task["inputs"]:
+        for role, kind in _seen(task):
             found = role_in(data, role, ARRAYS[kind])
             out.append((kind, *self.towers[kind](data, found, rows, task["look"], self.norm_keys[task["task"]])))
         return out
@@ -94,31 +97,35 @@ class AlignLearner(nn.Module):
             joined.append(torch.stack(embedded).prod(dim=0) * embedded[0].shape[1] ** 0.5)
         deep = self.heads[key](functional.dropout(torch.cat(joined, dim=1), 0.3, self.training))
         if _grounded(task):
-            fixed = [self._grounding(data, task, rows)]
+            said = self._grounding(data, task, rows)
+            fixed = [said[:, :GROUNDING]]
             branch = parts.wide_of(self.wide, key)
             deep = deep + self.reason[key]((fixed[0] - branch.mean) / branch.deviation.clamp(min=0.1))
         wide = self.wide[key](torch.cat(fixed, dim=1)) if fixed else torch.zeros_like(deep)
-        return deep, wide
+        return deep, wide + self.claims[key](said[:, GROUNDING:]) if _grounded(task) else wide
 
     def _grounding(self, data: TaskData, task: Mapping[str, Any], rows: np.ndarray) -> Tensor:
+        """(k, GROUNDING + CLAIMS): what is said compared with what is there, and whether it holds."""
         role = role_in(data, task["inputs"][0][0], ("things",))
         texts = data.texts[task["texts"][0]]
         key = self._texts.setdefault(id(texts), (texts, np.empty(0)))[1]  # one cache for the sentences of one task
 
         def compute(missing: np.ndarray) -> np.ndarray:
-            return grounding(text_of(data, task["texts"], rows[missing]), data.gather(role, "things", rows[missing]))
+            sentences, things = text_of(data, task["texts"], rows[missing]), data.gather(role, "things", rows[missing])
+            return np.concatenate([grounding(sentences, things), claims(sentences, things)], axis=1)
 
         return torch.from_numpy(np.stack(self._cache.get(key, rows, compute))).to(self.temperature.device)
 
     # ------------------------------------------------------------------------------------ Learner
 
-    def fit_statistics(self, tasks: Sequence[TaskData], _pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part."""
+    def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
+        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
         self.eval()
-        for data in tasks:
-            rows = data.rows("train")
-            task = self.tasks[data.info.task]
-            self._fit_pitch(data, rows, task)
+        for own in tasks:
+            task = self.tasks[own.info.task]
+            self._fit_pitch(own, own.rows("train"), task)
+            role, kind = task["inputs"][0] if task["inputs"] else ("", "")
+            data, rows = rows_to_fit(own, None if task["texts"] or not kind else pairs, role, ARRAYS.get(kind, ()))
             if len(rows) and task["inputs"]:
                 parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
 
@@ -138,7 +145,7 @@ class AlignLearner(nn.Module):
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
         task = self.tasks[data.info.task]
         if _grounded(task):
-            return self._grounding(data, task, rows)
+            return self._grounding(data, task, rows)[:, :GROUNDING]
         return torch.cat([values for _, _, values in self._media(data, task, rows)], dim=1)
 
     def optimizers(self, learning_rate: float) -> list[Any]:
@@ -185,8 +192,28 @@ class AlignLearner(nn.Module):
         return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(data.info.classes)))
 
 
+class Claims(nn.Module):
+    """What each state of a claim is worth: a linear layer that starts at zero, with a rate above that of the rest."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(CLAIMS, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """states: (batch, CLAIMS) one-hot → logits (batch, classes)."""
+        out: Tensor = self.linear(states * CLAIM_SCALE)
+        return out
+
+
 def _reasoner(classes: int) -> nn.Module:
     return nn.Sequential(nn.Dropout(0.3), nn.Linear(GROUNDING, HIDDEN), nn.ReLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, classes))
+
+
+def _seen(task: Mapping[str, Any]) -> list[list[str]]:
+    """The media inputs that go through a tower: of drawn scenes with a sentence, none."""
+    return [] if task.get("drawn") else list(task["inputs"])
 
 
 def _grounded(task: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Tasks of a media model in; a JSON-able description of its network out. Decides by the data how each task is looked at. No torch."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from unified_assets.core.contracts import TaskData
 
 SMALL_PICTURE = 40  # longest side in pixels up to which a picture is a glyph rather than a scene
 FEW = 300  # training examples below which a wide branch learns faster
+MOST_FITTED = 1000  # pairs that statistics are taken from where there are no labels
+DRAWN_SHARE = 0.95
 SIDED_WORDS = ("left", "right")
 
 _STILL = {
@@ -84,7 +87,14 @@ def _mixed_task(data: TaskData) -> dict[str, Any]:
     if mirror_matters(data.info.classes):
         strength["flip"] = 0.0
     look = {"recipe": recipe, "side": 48 if recipe == "glyph" else 64, "strength": None if texts else strength}
-    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+    drawn = bool(texts) and any(kind == "image" and _drawn(data, role) for role, kind in inputs)
+    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "drawn": drawn, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+
+
+def _drawn(data: TaskData, role: str) -> bool:
+    """Whether nearly all pictures are of plain coloured things, which are listed: then their pixels say nothing more."""
+    rows = data.rows("train")
+    return bool(len(rows)) and float((data.gather(role, "things", rows)[:, 0, 0] >= 0).mean()) >= DRAWN_SHARE
 
 
 def kind_of(data: TaskData, role: str) -> str:
@@ -109,6 +119,18 @@ def audio_blueprint(tasks: Sequence[TaskData], _pairs: TaskData | None) -> dict[
 def _audio_task(data: TaskData) -> dict[str, Any]:
     role = next((role for role in data.info.roles if role in data.media), next(iter(data.media)))  # the sound of a video comes as `audio`
     return {**data.info.as_dict(), "role": role, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 1.0}
+
+
+def rows_to_fit(data: TaskData, pairs: TaskData | None, role: str, arrays: Sequence[str]) -> tuple[TaskData, np.ndarray]:
+    """What a task's statistics come from: its training part; where it has none, the pairs that show what it is about."""
+    rows = data.rows("train")
+    if len(rows) or pairs is None:
+        return data, rows
+    found = next((name for name in (role, *pairs.media) if name in pairs.media and set(arrays) <= set(pairs.arrays[pairs.media[name][0]])), None)
+    if found is None:
+        return data, rows
+    rows = pairs.rows("train")
+    return replace(pairs, info=data.info), rows[pairs.media[found][1][rows] >= 0][:MOST_FITTED]
 
 
 def role_in(data: TaskData, preferred: str, arrays: Sequence[str]) -> str:

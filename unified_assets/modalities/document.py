@@ -17,7 +17,7 @@ from unified_assets.core.media import DecodedDocument, Page
 from unified_assets.formats import drawing, electronic_book, open_document, pictures, portable_document, rich_text, slide_binary, word_binary
 from unified_assets.formats.packages import open_package
 from unified_assets.formats.slide_package import SlideDeck
-from unified_assets.formats.word_package import WordDocument, title_of
+from unified_assets.formats.word_package import WordDocument, require_document, title_of
 
 MAX_PAGES = 4
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -63,7 +63,7 @@ def _decode_pdf(stream: BinaryIO) -> DecodedDocument:
 
 def _probe_docx(stream: BinaryIO) -> Mapping[str, Any]:
     with open_package(stream) as package:
-        WordDocument(package)
+        require_document(package)
         return {"title": title_of(package) or None}
 
 

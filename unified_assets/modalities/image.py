@@ -1,17 +1,19 @@
 """Pictures: an image file in; its size, or upright RGB pixels out."""
 
 import io
+import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin, features
 
 from unified_assets.core.contracts import Modality
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import DecodedImage
+from unified_assets.formats.pictures import averaged, middle, reduction
 
 MAX_PIXELS = 40_000_000  # decoded; a JPEG above it is decoded at a fraction of its size
 MAX_DRAFT_PIXELS = 178_000_000  # Pillow itself refuses to open more
@@ -19,6 +21,7 @@ _ALWAYS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/
 # Pillow's wheels bring both. HEIC has no decoder here: its codec (HEVC) comes in no permissive wheel that the project depends on.
 _BUILT_IN = {"image/webp": ("WEBP", "webp"), "image/avif": ("AVIF", "avif")}
 _FORMATS = {**_ALWAYS, **{media_type: name for media_type, (name, feature) in _BUILT_IN.items() if features.check(feature)}}
+_REGISTERED = (TiffImagePlugin, WebPImagePlugin)  # by being imported; else Pillow imports all forty plug-ins at the first file of theirs
 _EXTENSIONS = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
@@ -40,16 +43,33 @@ def probe(stream: BinaryIO, media_type: str) -> Mapping[str, Any]:
 
 def decode(stream: BinaryIO, media_type: str) -> DecodedImage:
     """All pixels of the first frame, EXIF orientation applied, transparency laid over white."""
+    return _decoded(stream, media_type, lambda _width, _height: 1)
+
+
+def glance(stream: BinaryIO, media_type: str) -> DecodedImage:
+    """The first frame at the size at which pictures are judged. Of a JPEG all bytes are read, but only so many pixels computed."""
+    return _decoded(stream, media_type, reduction)
+
+
+def _decoded(stream: BinaryIO, media_type: str, factor: Callable[[int, int], int]) -> DecodedImage:
+    """The first frame, averaged down by a whole factor of its width and height."""
     with _opened(stream, media_type) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            scale = (MAX_PIXELS / (width * height)) ** 0.5
-            image.draft("RGB", (max(1, int(width * scale)), max(1, int(height * scale))))
+        wanted = max(factor(width, height), math.ceil((width * height / MAX_PIXELS) ** 0.5))
+        if wanted > 1:
+            image.draft("RGB", (width // wanted, height // wanted))
         try:
             pixels, hidden_levels = _rgb(image)
         except (SyntaxError, ValueError, EOFError, OSError) as error:
             raise UnreadableFile(_reason(error), str(error)) from error
-    return DecodedImage(pixels=pixels, original_width=width, original_height=height, hidden_levels=hidden_levels)
+    left = factor(pixels.shape[1], pixels.shape[0])
+    return DecodedImage(
+        pixels=averaged(pixels, left),
+        original_width=width,
+        original_height=height,
+        hidden_levels=hidden_levels,
+        detail=middle(pixels) if left > 1 and pixels.shape[0] * pixels.shape[1] == width * height else None,
+    )
 
 
 @contextmanager
@@ -60,7 +80,7 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
         try:
             image = Image.open(stream, formats=[_FORMATS[media_type]])
         except UnidentifiedImageError as error:
-            raise UnreadableFile("corrupt_header", str(error)) from error
+            raise UnreadableFile("corrupt_header", f"it does not start as {_FORMATS[media_type]} files do") from error
         except Image.DecompressionBombError as error:
             raise UnreadableFile("too_many_pixels", str(error)) from error
         except (SyntaxError, ValueError, EOFError, OSError, OverflowError, KeyError, TypeError) as error:
@@ -74,15 +94,15 @@ def _opened(stream: BinaryIO, media_type: str) -> Iterator[Image.Image]:
 
 def _rgb(image: Image.Image) -> tuple[np.ndarray, int]:
     """Pixels, and by how many levels they span more over black than over the white they were laid on."""
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.mode.startswith(("I", "F")):
-        return _stretched(np.asarray(upright, dtype=np.float32)), 0
-    if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
-        layered = upright.convert("RGBA")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith(("I", "F")):
+        return _stretched(np.asarray(image, dtype=np.float32)), 0
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        layered = image.convert("RGBA")
         canvas = Image.new("RGB", layered.size, "white")
         canvas.paste(layered, mask=layered.getchannel("A"))
         return np.asarray(canvas), _hidden(layered, canvas)
-    return np.asarray(upright.convert("RGB")), 0
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), 0
 
 
 def _hidden(layered: Image.Image, over_white: Image.Image) -> int:
@@ -123,6 +143,7 @@ MODALITY = Modality(
     media_types=frozenset(_FORMATS),
     probe=probe,
     decode=decode,
+    glance=glance,
     views=("image",),
     extensions={extension: media_type for extension, media_type in _EXTENSIONS.items() if media_type in _FORMATS},
     good=_good,

@@ -24,7 +24,7 @@ def baseline(data: TaskData) -> BaselineScore:
 
 MODEL = ModelSpec(
     name="audio_service",
-    version="2",
+    version="3",
     description="Classes of sounds: a small residual network on log-mel pictures beside MFCC statistics.",
     modalities=("audio",),
     subjects=frozenset({"audio", "video"}),
@@ -37,4 +37,5 @@ MODEL = ModelSpec(
     blueprint=audio_blueprint,
     build=build,
     baseline=baseline,
+    steps_by="need",
 )

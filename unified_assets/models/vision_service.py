@@ -24,7 +24,7 @@ def baseline(data: TaskData) -> BaselineScore:
 
 MODEL = ModelSpec(
     name="vision_service",
-    version="1",
+    version="2",
     description="Classes of images, document pages and video clips: a small residual network beside HOG and colour features.",
     modalities=("image", "document"),
     subjects=frozenset({"image", "document", "video"}),
@@ -41,5 +41,6 @@ MODEL = ModelSpec(
     blueprint=vision_blueprint,
     build=build,
     baseline=baseline,
+    steps_by="need",
     image_side=112,
 )

@@ -29,6 +29,7 @@ __all__ = [
     "link",
     "note",
     "page",
+    "pairs",
     "paragraph",
     "quote",
     "section",
@@ -108,11 +109,14 @@ def table(rows: Iterable[Mapping[str, object]], columns: Sequence[str] | Mapping
 
 
 def filtered(rows: Iterable[Mapping[str, object]], columns: Mapping[str, str], by: Sequence[str]) -> Markup:
-    """A table with a row of choices for each field of `by`, which hide the other rows by style sheet alone."""
+    """A table with a row of choices for each field of `by`, which hide the other rows by style sheet alone.
+
+    A field may hold a list: its row shows under each of its values.
+    """
     listed = list(rows)
     choices, styles = [], []
     for field in by:
-        values = sorted({str(row[field]) for row in listed})
+        values = sorted({value for row in listed for value in _values(row[field])})
         buttons = [Markup(f'<input type="radio" name="{escape(field)}" id="{_token(field)}-all" checked><label for="{_token(field)}-all">all</label>')]
         for value in values:
             mark = f"{_token(field)}-{_token(value)}"
@@ -122,14 +126,18 @@ def filtered(rows: Iterable[Mapping[str, object]], columns: Mapping[str, str], b
     head = join(Markup(f"<th>{escape(heading)}</th>") for heading in columns.values())
     body = join(
         Markup(
-            f'<tr class="{" ".join(f"{_token(field)}-{_token(str(row[field]))}" for field in by)}">'
-            + join(Markup(f"<td>{escape(row.get(key))}</td>") for key in columns)
+            f'<tr class="{" ".join(f"{_token(field)}-{_token(value)}" for field in by for value in _values(row[field]))}">'
+            + join(Markup(f"<td>{escape(', '.join(cell) if isinstance(cell := row.get(key), list) else cell)}</td>") for key in columns)
             + "</tr>"
         )
         for row in listed
     )
     table_of = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     return Markup(f'<div class="filtered"><style>{chr(10).join(styles)}</style>{join(choices)}{table_of}</div>')
+
+
+def _values(cell: object) -> list[str]:
+    return [str(value) for value in cell] if isinstance(cell, list) else [str(cell)]
 
 
 def _token(name: str) -> str:
@@ -152,6 +160,11 @@ def quote(text: str, caption: object, *, limit: int = 400) -> Markup:
 def gallery(figures: Iterable[Markup]) -> Markup:
     """Figures side by side."""
     return Markup(f'<div class="gallery">{join(figures)}</div>')
+
+
+def pairs(galleries: Iterable[Markup]) -> Markup:
+    """Small galleries beside each other, each set off from the next."""
+    return Markup(f'<div class="pairs">{join(galleries)}</div>')
 
 
 def _is_numeric(values: Sequence[object]) -> bool:

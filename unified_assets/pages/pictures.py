@@ -6,11 +6,14 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+LOSSLESS_SIDE = 64
+
 
 def thumbnail(pixels: np.ndarray, side: int = 128) -> str:
     """A data URI of an image whose longer side is at most `side`. pixels: (height, width[, 1, 3 or 4]) uint8.
 
-    Images of up to `side` pixels stay lossless (PNG), so that a digit of 28 x 28 shows as it is; others become JPEG.
+    Images of up to LOSSLESS_SIDE pixels stay as they are (PNG), so that a digit of 28 x 28 shows each of its pixels; larger ones
+    become PNG or JPEG, whichever is shorter.
     """
     array = np.asarray(pixels)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -19,15 +22,13 @@ def thumbnail(pixels: np.ndarray, side: int = 128) -> str:
         msg = f"a thumbnail needs uint8 pixels (height, width[, channels]), not {array.dtype} {array.shape}"
         raise ValueError(msg)
     image = Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
-    small = max(image.size) <= side
-    if not small:
+    if max(image.size) > side:
         image.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=2.0)
-    target = BytesIO()
-    if small:
-        image.save(target, "PNG", optimize=True)
-    else:
-        image.save(target, "JPEG", quality=80)
-    return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
+    whole, lossy = BytesIO(), BytesIO()
+    image.save(whole, "PNG")
+    image.save(lossy, "JPEG", quality=75)
+    exact = max(array.shape[:2]) <= LOSSLESS_SIDE or len(whole.getvalue()) <= len(lossy.getvalue())
+    return f"data:image/{'png' if exact else 'jpeg'};base64,{base64.b64encode((whole if exact else lossy).getvalue()).decode('ascii')}"
 
 
 def spectrogram(levels: np.ndarray, width: int = 160, height: int = 64) -> np.ndarray:

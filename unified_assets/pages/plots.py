@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from unified_assets.pages.markup import Markup, escape, show
 
 # Distinguishable for colour-blind readers (Okabe and Ito 2008, without its yellow, which vanishes on white).
@@ -70,7 +72,7 @@ def lines(
 
 
 def histogram(
-    values: Sequence[float],
+    values: Sequence[float] | np.ndarray,
     *,
     bins: int = 20,
     title: str = "",
@@ -83,13 +85,13 @@ def histogram(
 
     `mark` draws a dashed line at a value, such as a threshold.
     """
-    known = [float(value) for value in values if _finite(value) is not None]
-    if not known:
+    known = np.asarray([math.nan if value is None else value for value in values] if isinstance(values, Sequence) else values, np.float64)
+    known = known[np.isfinite(known)]
+    if not len(known):
         return _empty(title)
-    low, high = limits or _widen(known)
-    counts = [0] * bins
-    for value in known:
-        counts[min(max(int((value - low) / (high - low) * bins), 0), bins - 1)] += 1
+    low, high = limits or _widen([float(known.min()), float(known.max())])
+    steps = np.clip(np.nan_to_num((known - low) / (high - low) * bins), 0, bins - 1).astype(np.intp)
+    counts = np.bincount(steps, minlength=bins).tolist()
     frame = _Frame(x=(low, high), y=(0, max(counts)))
     body = [_axes(frame, x_label, y_label)]
     step = (high - low) / bins

@@ -28,6 +28,7 @@ h1, h2, h3, p, td, th, dd, figcaption, blockquote, pre, svg text { unicode-bidi:
 .facts dt { color: var(--quiet); font-size: .85rem; }
 .facts dd { margin: 0; font-size: 1.35rem; font-weight: 600; }
 .gallery { display: flex; flex-wrap: wrap; gap: .8rem; margin: .6rem 0; }
+.pairs { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
 .gallery figure { margin: 0; width: 10rem; }
 figure.plot { margin: .8rem 0; max-width: 46rem; }
 .gallery img { max-width: 100%; height: 7rem; object-fit: contain; display: block; background: var(--panel); border: 1px solid var(--line);

@@ -11,6 +11,8 @@ STEPS = 2  # of the least squares
 MOST_SHIFT = 1.5  # cells
 FREE_SHIFT = 0.3  # cells, of rounding when scaled
 MOST_SCALE = 0.08  # of the side
+DARKER = 0.6  # share of the cells that are no highlights
+LEAST_CONTRAST = 8.0  # levels of standard deviation that the darker cells must have, to say something
 _DAMPING = 0.5  # of a movement that the planes say nothing about
 
 
@@ -26,6 +28,14 @@ def blurred(planes: np.ndarray) -> np.ndarray:
     wide = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
     tall = (wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]) / 4
     return np.asarray((tall[:, :, :-2] + 2 * tall[:, :, 1:-1] + tall[:, :, 2:]) / 4)
+
+
+def darker(planes: np.ndarray) -> np.ndarray:
+    """Each plane with its lightest cells cut off at the level that DARKER of its cells do not exceed; as it is where that leaves nothing."""
+    if not len(planes):
+        return planes
+    cut = np.minimum(planes, np.quantile(planes, DARKER, axis=(1, 2), keepdims=True)).astype(np.float32)
+    return np.where(cut.std(axis=(1, 2), keepdims=True) >= LEAST_CONTRAST, cut, planes)
 
 
 def halved(planes: np.ndarray) -> np.ndarray:

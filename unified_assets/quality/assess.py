@@ -24,13 +24,17 @@ from unified_assets.quality.verdicts import DUPLICATE_PENALTY, EXTENSION_PENALTY
 from unified_assets.store.local import Store, read_table, write_table
 
 MODALITIES = ("document", "image", "audio", "text", "video", "other")
-VERSION = "2"  # of how verdicts and the page are made
+VERSION = "3"  # of how verdicts and the page are made
 COMPARED = {"image": similarity.near_duplicates, "text": texts.near_duplicates, "audio": sounds.near_duplicates}
 
 
 @dataclass(frozen=True, kw_only=True)
 class QualitySummary:
-    """What `assess` found. `digests`: modality → hash of its rows; `measured`: contents decoded this time."""
+    """What `assess` found.
+
+    `digests`: modality → hash of its rows; `measured`: contents decoded this time; `copied_share`: of files that are copies of
+    another one, exactly or nearly; `worst`: issue, path, detail and thumbnail (a data URI) of a few files.
+    """
 
     files: int
     decisions: dict[str, int]
@@ -40,6 +44,8 @@ class QualitySummary:
     issues: dict[str, int]
     measured: int
     page: Path
+    copied_share: float
+    worst: tuple[dict[str, str], ...]
 
 
 def assess(settings: Settings, log: Callable[[str], None] = lambda _: None) -> QualitySummary:
@@ -84,8 +90,9 @@ def _publish(
     def write(folder: Path) -> None:
         write_table(folder, "quality_report", report)
         write_table(folder, "measured", measures, MEASURED)
-        page = render(settings, catalog, report, measures, checks=rules.tuning.checks(), log=log)
-        (folder / "quality_report" / "index.html").write_text(page, encoding="utf-8")
+        rendered = render(settings, catalog, report, measures, checks=rules.tuning.checks(), log=log)
+        (folder / "quality_report" / "index.html").write_text(rendered.page, encoding="utf-8")
+        (folder / "worst.json").write_text(json.dumps(rendered.worst, indent=1) + "\n", encoding="utf-8")
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     store.publish("quality", write)
@@ -189,6 +196,8 @@ def _summary(store: Store, measured: int, seconds: float) -> QualitySummary:
         issues=dict(Counter(names).most_common()),
         measured=measured,
         page=store.state / "quality_report" / "index.html",
+        copied_share=sum(name in {"duplicate", "near_duplicate"} for name in names) / max(len(report), 1),
+        worst=tuple(json.loads((folder / "worst.json").read_text(encoding="utf-8"))),
     )
 
 

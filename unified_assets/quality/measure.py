@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,13 +18,13 @@ from PIL import Image
 from unified_assets import files
 from unified_assets.core import plugins
 from unified_assets.core.media import Decoded, DecodedAudio, DecodedDocument, DecodedImage, DecodedText, DecodedVideo
+from unified_assets.formats.pictures import averaged, middle, reduction
 from unified_assets.pages.pictures import spectrogram, waveform
-from unified_assets.quality import similarity, sounds, texts
+from unified_assets.quality import alignment, candidates, similarity, sounds, texts
 
-REDUCED_SIDE = 512  # images are averaged down while their longer side stays at least this long
 PREVIEW_SIDE = 160
 PREVIEW_CHARACTERS = 400
-VERSION = "2"  # of what this file does besides calling the checks
+VERSION = "3"  # of what this file does besides calling the checks
 
 
 class Item(NamedTuple):
@@ -44,7 +44,21 @@ class Measured(NamedTuple):
 
 def measure_file(item: Item, *, root: Path) -> Measured:
     """Decode once, run every check of the modality. Raises what the decoder raises."""
-    return measure_decoded(files.decode(root, item.path, item.modality, item.media_type), item.modality, item.media_type)
+    return measure_decoded(glance(item, root=root), item.modality, item.media_type)
+
+
+def glance(item: Item, *, root: Path) -> Decoded:
+    """Decode as much of a file as judging it needs."""
+    with files.open_regular(root, item.path) as stream:
+        return glance_stream(stream, item.modality, item.media_type)
+
+
+def glance_stream(stream: BinaryIO, modality: str, media_type: str) -> Decoded:
+    """Decode as much of an open, seekable stream as judging it needs."""
+    plugin = plugins.modalities().get(modality)
+    if plugin is None or plugin.glance is None:
+        return files.decode_stream(stream, modality, media_type)
+    return plugin.glance(stream, media_type)
 
 
 def measure_decoded(decoded: Decoded, modality: str, media_type: str) -> Measured:
@@ -64,25 +78,23 @@ def signature_of(decoded: Decoded) -> bytes | None:
     if isinstance(decoded, DecodedImage):
         return similarity.signature(decoded.pixels) if decoded.pixels.size else None
     if isinstance(decoded, DecodedText):
-        return texts.signature(decoded.text)
+        return texts.signature(decoded.words)
     return sounds.signature(decoded) if isinstance(decoded, DecodedAudio) else None
 
 
 def reduced(decoded: Decoded) -> Decoded:
     """An image averaged down by a whole factor; everything else as it is. Quality shows at the size networks see, too."""
-    if not isinstance(decoded, DecodedImage):
+    if not isinstance(decoded, DecodedImage) or not decoded.pixels.size:
         return decoded
-    factor = max(decoded.pixels.shape[:2], default=0) // REDUCED_SIDE
-    factor = min(factor, max(min(decoded.pixels.shape[:2]) // 32, 1)) if factor else factor
+    factor = reduction(decoded.pixels.shape[1], decoded.pixels.shape[0])
     if factor < 2:
         return decoded
-    pixels = np.asarray(Image.fromarray(np.ascontiguousarray(decoded.pixels)).reduce(factor))
-    return replace(decoded, pixels=pixels)
+    return replace(decoded, pixels=averaged(decoded.pixels, factor), detail=middle(decoded.pixels))
 
 
 def preview_file(item: Item, *, root: Path) -> np.ndarray | str:
     """What a person can look at: (height, width, 3) uint8 pixels of at most PREVIEW_SIDE, or the beginning of a text."""
-    return preview(files.decode(root, item.path, item.modality, item.media_type))
+    return preview(glance(item, root=root))
 
 
 def preview(decoded: Decoded) -> np.ndarray | str:
@@ -101,12 +113,12 @@ def preview(decoded: Decoded) -> np.ndarray | str:
 
 def versions() -> dict[str, str]:
     """For each modality a hash that changes when its decoder or one of its checks does (sources, thresholds left out)."""
-    return {name: _version(name, modality.decode) for name, modality in plugins.modalities().items()}
+    return {name: _version(name, modality.decode if modality.glance is None else modality.glance) for name, modality in plugins.modalities().items()}
 
 
 def _version(name: str, decode: object) -> str:
     found = hashlib.sha256(VERSION.encode())
-    for module in (similarity, sounds, texts):
+    for module in (alignment, candidates, similarity, sounds, texts):
         found.update(inspect.getsource(module).encode())
     modules = {module.__name__: module for function in (decode, *(check.measure for check in plugins.checks(name))) for module in _behind(function)}
     for module_name in sorted(modules):

@@ -1,6 +1,5 @@
 """Contents in; what every check measured on each out. What was measured before is kept, so that a second time costs what changed."""
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.progress import progress
 from unified_assets.compute.workers import Outcome, WorkerPool
 from unified_assets.core.errors import StaleSchema
 from unified_assets.core.settings import Settings
@@ -17,7 +17,6 @@ from unified_assets.store.local import read_table
 
 TRANSIENT = frozenset({"timeout", "crash", "out_of_memory"})  # may be the machine's doing …
 ATTEMPTS = 3  # … so a later assessment tries again, up to so many in all
-_REPORTS = 10  # log lines while measuring
 
 MEASURED: dict[str, pl.DataType] = {
     "path": pl.String(),  # the first path with this content
@@ -79,13 +78,11 @@ def measure_contents(
     if not todo:
         return table, 0
     log(f"measuring {len(todo):,} files, {len(table):,} are known already")
-    begun = time.monotonic()
-    with pool_of(settings, partial(measure_file, root=settings.raw)) as pool:
-        for done, outcome in enumerate(pool.map([item for _, item, _ in todo]), start=1):
+    with progress(settings.state, "quality", len(todo), log) as told, pool_of(settings, partial(measure_file, root=settings.raw)) as pool:
+        for outcome in pool.map([item for _, item, _ in todo]):
             file_id, item, attempts = todo[outcome.index]
             table[item.path] = {**_row(file_id, item, outcome), "version": current[item.modality], "attempts": attempts + 1}
-            if done % max(1, len(todo) // _REPORTS) == 0 and done < len(todo):
-                log(f"measured {done:,} of {len(todo):,} files, {(time.monotonic() - begun) / done * (len(todo) - done):.0f} s to go")
+            told.add()
     return table, len(todo)
 
 

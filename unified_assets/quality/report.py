@@ -1,10 +1,9 @@
 """The quality table in; one HTML page out, with pictures of the worst files of each issue."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,34 +18,69 @@ from unified_assets.quality.verdicts import DESCRIPTIONS
 
 SHOWN = 8  # worst files of an issue
 PAIRS = 12  # of duplicates side by side
+WORST, WORST_SIDE = 6, 96  # pictures handed out beside the page, pixels
 PICTURED = ("near_duplicate", "wrong_extension", "excluded")  # issues that no check found, of files that can be shown
 LOWEST = 60  # files of each modality and decision in the table that can be filtered
 LISTED = 200  # rejected files named in the last table
+_COMPARISONS: Mapping[object, Callable[[np.ndarray, float], np.ndarray]] = {
+    float.__lt__: np.less,
+    float.__le__: np.less_equal,
+    float.__gt__: np.greater,
+    float.__ge__: np.greater_equal,
+}
 TONES = {"accept": "good", "warn": "warn", "reject": "bad"}
 
 Preview = np.ndarray | str
 Case = tuple[str, str, Mapping[str, Any]]  # path, modality, issue
 
 
+class Rendered(NamedTuple):
+    """The page, and the worst files of the first issues: issue, path, detail and a thumbnail as a data URI."""
+
+    page: str
+    worst: list[dict[str, str]]
+
+
 def render(
     settings: Settings, catalog: pl.DataFrame, report: pl.DataFrame, measures: pl.DataFrame, *, checks: Mapping[str, Check], log: Callable[[str], None]
-) -> str:
-    """The page. Decodes the few files it shows once more, in guarded workers."""
+) -> Rendered:
+    """The page and its worst pictures. Decodes the few files it shows once more, in guarded workers."""
     cases = _by_issue(report)
     pairs = _pairs(report)
-    wanted = {path for listed in cases.values() for path, _, _ in listed[:SHOWN]} | {path for pair in pairs for path in pair}
-    previews = _previews(settings, catalog, wanted)
+    previews = _previews(settings, catalog, _shown(cases, pairs))
+    values = _known_values(measures)
     log(f"drew {len(previews)} previews for the quality page")
-    return html.page(
+    page = html.page(
         "Quality report",
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
         html.section("Issues", _issue_table(report, cases, checks)),
-        *(_issue_section(name, listed, previews, measures, checks) for name, listed in cases.items()),
+        *(_issue_section(name, listed, previews, values, checks) for name, listed in cases.items()),
         html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
-        html.section("Rejected files", _rejected(report)),
         html.section("Files with the lowest scores", _lowest(report)),
+        html.section("Rejected files", _rejected(report)),
     )
+    return Rendered(page, _worst(cases, previews))
+
+
+def _worst(cases: Mapping[str, list[Case]], previews: Mapping[str, Preview]) -> list[dict[str, str]]:
+    """The worst file that can be pictured of each of the first issues."""
+    found: list[dict[str, str]] = []
+    for name, listed in cases.items():
+        shown = next(((path, entry, preview) for path, _, entry in listed[:SHOWN] if isinstance(preview := previews.get(path), np.ndarray)), None)
+        if shown is not None and len(found) < WORST:
+            path, entry, preview = shown
+            found.append({"issue": name, "path": path, "detail": entry["detail"], "thumbnail": html.thumbnail(preview, WORST_SIDE)})
+    return found
+
+
+def shown(report: pl.DataFrame) -> set[str]:
+    """The paths of the files that the page shows."""
+    return _shown(_by_issue(report), _pairs(report))
+
+
+def _shown(cases: Mapping[str, list[Case]], pairs: Iterable[tuple[str, str]]) -> set[str]:
+    return {path for listed in cases.values() for path, _, _ in listed[:SHOWN]} | {path for pair in pairs for path in pair}
 
 
 def _overview(report: pl.DataFrame) -> html.Markup:
@@ -106,7 +140,9 @@ def _issue_table(report: pl.DataFrame, cases: Mapping[str, list[Case]], checks: 
     return html.table(rows, {"issue": "Issue", "severity": "Severity", "files": "Files", "share": "Of its kind", "what": "What it means"})
 
 
-def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview], measures: pl.DataFrame, checks: Mapping[str, Check]) -> html.Markup:
+def _issue_section(
+    name: str, listed: list[Case], previews: Mapping[str, Preview], values: Mapping[tuple[str, str], np.ndarray], checks: Mapping[str, Check]
+) -> html.Markup:
     more = f" The worst {SHOWN} are shown." if len(listed) > SHOWN else ""
     check = _check(name, listed, checks)
     count = f"{len(listed):,} file{'s' if len(listed) != 1 else ''}."
@@ -116,7 +152,7 @@ def _issue_section(name: str, listed: list[Case], previews: Mapping[str, Preview
     else:
         parts.append(html.gallery(_figure(path, entry, previews.get(path)) for path, _, entry in listed[:SHOWN]))
     if check is not None:
-        parts.append(_spread(check, measures))
+        parts.append(_spread(check, values.get((check.modality, check.name), np.zeros(0))))
     return html.section(name.replace("_", " "), *parts)
 
 
@@ -126,20 +162,23 @@ def _check(name: str, listed: list[Case], checks: Mapping[str, Check]) -> Check 
     return found if found is not None and any(entry["value"] is not None for _, _, entry in listed) else None
 
 
-def _spread(check: Check, measures: pl.DataFrame) -> html.Markup:
+def _spread(check: Check, known: np.ndarray) -> html.Markup:
     """The distribution of a check's values over all contents, without the farthest hundredth, which would flatten the rest."""
-    values = measures.filter(pl.col("modality") == check.modality).select(
-        pl.col("values").list.eval(pl.element().filter(pl.element().struct.field("name") == check.name).struct.field("value")).list.first()
-    )
-    known = sorted(value for value in values.to_series().drop_nulls() if math.isfinite(value))
     if len(known) < SHOWN:
         return html.Markup("")
     cut = len(known) // 100
-    low, high = min(known[cut], check.threshold), max(known[-1 - cut], check.threshold)
-    failed = sum(bool(check.fails(value, float(check.threshold))) for value in known)
+    low, high = min(float(known[cut]), check.threshold), max(float(known[-1 - cut]), check.threshold)
+    compare = _COMPARISONS.get(check.fails)
+    failed = int(compare(known, float(check.threshold)).sum()) if compare else sum(bool(check.fails(value, float(check.threshold))) for value in known.tolist())
     threshold = f"threshold {html.show(float(check.threshold))} {check.unit}, {failed:,} beyond it"
     title = f"{check.name.replace('_', ' ')} of {len(known):,} {check.modality} contents; {threshold}"
     return html.histogram(known, title=title, x_label=check.unit, limits=(low, high if high > low else low + 1), mark=float(check.threshold))
+
+
+def _known_values(measures: pl.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """(modality, check) → the finite values measured, ascending."""
+    listed = measures.select("modality", "values").explode("values").drop_nulls("values").unnest("values").filter(pl.col("value").is_finite())
+    return {(modality, name): np.sort(np.array(values)) for modality, name, values in listed.group_by("modality", "name").agg("value").iter_rows()}
 
 
 def describe(name: str, check: Check | None) -> str:
@@ -167,7 +206,7 @@ def _pairs(report: pl.DataFrame) -> list[tuple[str, str]]:
 
 
 def _side_by_side(pairs: Iterable[tuple[str, str]], previews: Mapping[str, Preview]) -> html.Markup:
-    return html.join(html.gallery(_picture(path, previews.get(path)) for path in pair) for pair in pairs)
+    return html.pairs(html.gallery(_picture(path, previews.get(path)) for path in pair) for pair in pairs)
 
 
 def _rejected(report: pl.DataFrame) -> html.Markup:
@@ -183,16 +222,16 @@ def _rejected(report: pl.DataFrame) -> html.Markup:
 
 
 def _lowest(report: pl.DataFrame) -> html.Markup:
-    """The worst files of each modality and decision, to be filtered by both."""
+    """The worst files of each modality and decision, to be filtered by both and by issue."""
     flawed = report.filter(pl.col("decision") != "accept").sort("score", "path").group_by("modality", "decision", maintain_order=True).head(LOWEST)
     rows = [
-        {"path": path, "modality": modality, "decision": decision, "score": score, "issues": ", ".join(entry["name"] for entry in issues)}
+        {"path": path, "modality": modality, "decision": decision, "score": score, "issue": [entry["name"].replace("_", " ") for entry in issues]}
         for path, modality, decision, score, issues in flawed.select("path", "modality", "decision", "score", "issues").iter_rows()
     ]
     if not rows:
         return html.note("None.", "good")
-    columns = {"path": "File", "modality": "Modality", "decision": "Decision", "score": "Score", "issues": "Issues"}
-    return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision"))))
+    columns = {"path": "File", "modality": "Modality", "decision": "Decision", "score": "Score", "issue": "Issues"}
+    return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision", "issue"))))
 
 
 def _previews(settings: Settings, catalog: pl.DataFrame, wanted: set[str]) -> dict[str, Preview]:

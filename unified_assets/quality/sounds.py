@@ -12,8 +12,9 @@ from unified_assets.core.media import DecodedAudio
 from unified_assets.quality import similarity
 
 TOP_HZ, BOTTOM_HZ = 3_600.0, 60.0  # what every usual rate and codec keeps
-RANGE_DB = 60.0  # below the loudest cell everything is floor
+RANGE_DB = 40.0  # below the loudest cell everything is floor: eight bits and lossy codecs leave no more of a quiet recording
 FRAME_S = 0.032
+MIDDLES = ((0.0, 0.0), (0.0, 0.03), (0.0, 0.06))  # of the frequencies nothing is cut, of the time something
 SHORTEST_S = 0.25
 MOST_FRAMES = 256
 LENGTH_LEVELS = 15.0  # of a doubled duration: 10 levels apart are different recordings
@@ -46,4 +47,4 @@ def signature(audio: DecodedAudio) -> bytes | None:
 
 def near_duplicates(signatures: Sequence[bytes]) -> list[list[int]]:
     """Groups of two or more indices, each group and the list of groups in ascending order."""
-    return similarity.near_duplicates(signatures)
+    return similarity.near_duplicates(signatures, MIDDLES)

@@ -16,35 +16,37 @@ FEWEST = 24  # shingles; of a shorter text nothing is said
 MOST_BYTES = 1 << 20
 LEAST_SHARE = 0.6  # of equal values
 LIMIT = 200  # texts of one bucket compared with each other
-_MULTIPLIER, _MIXER = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLIER, _MIXER = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0x9E3779B97F4A7C15)
 _SPACE = 32
 
 
-def signature(text: str) -> bytes | None:
-    """4 * BINS bytes, or None for a text that is too short."""
-    plain = " ".join(text[:MOST_BYTES].lower().split())
-    data = np.frombuffer(plain.encode("utf-8", "replace")[:MOST_BYTES], np.uint8)
-    count = len(data) - SPAN + 1
+def signature(words: Sequence[str]) -> bytes | None:
+    """4 * BINS bytes for the words of a text in small letters, or None where they are too few."""
+    raw = " ".join(words).encode("utf-8", "replace")[:MOST_BYTES]
+    count = len(raw) - SPAN + 1
     if count < FEWEST:
         return None
-    starts = np.flatnonzero(data[: count - 1] == _SPACE) + 1
+    starts = np.flatnonzero(np.frombuffer(raw, np.uint8)[: count - 1] == _SPACE) + 1
     if len(starts) * 20 < count:
         starts = np.arange(count)
     if len(starts) < FEWEST:
         return None
+    eights = np.ndarray((len(raw) - 7,), np.dtype("<u8"), raw, strides=(1,))  # the eight bytes from each place on
     hashes = np.zeros(len(starts), np.uint64)
     with np.errstate(over="ignore"):
-        for offset in range(SPAN):
-            hashes = (hashes ^ data[starts + offset]) * _MULTIPLIER
-        hashes = (hashes ^ (hashes >> np.uint64(29))) * _MIXER
+        for part in range(0, SPAN, 8):
+            hashes = (hashes ^ eights[starts + part]) * _MULTIPLIER
+            hashes ^= hashes >> np.uint64(32)
+        hashes *= _MIXER
     hashes.sort()
     return _smallest(hashes).tobytes()
 
 
 def _smallest(hashes: np.ndarray) -> np.ndarray:
     """(BINS,) uint32: the smallest hash of each range; an empty one takes over that of the next, marked by the distance."""
-    ranges = (hashes >> np.uint64(64 - 7)).astype(np.intp)
-    filled, first = np.unique(ranges, return_index=True)
+    edges = np.searchsorted(hashes, np.arange(BINS, dtype=np.uint64) << np.uint64(64 - 7))
+    filled = np.flatnonzero(edges < np.append(edges[1:], len(hashes)))
+    first = edges[filled]
     values = (hashes[first] >> np.uint64(20)).astype(np.uint32)
     place = np.searchsorted(filled, np.arange(BINS)) % len(filled)
     distance = (filled[place] - np.arange(BINS)) % BINS

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
 
 from unified_assets.core import tables
-from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere, UnifiedAssetsError
+from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere, UnifiedAssetsError, UsageError
 
 BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -39,6 +40,8 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
     }
 )
 KEPT_VERSIONS = 2
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
+LAYOUT = 1  # of the state folder: raise it when an older program could no longer work in it
 
 
 class StateNotWritable(UnifiedAssetsError):
@@ -49,6 +52,16 @@ class StateNotWritable(UnifiedAssetsError):
         super().__init__(f"cannot write {path}: {problem}. What was published before is untouched. Free space or fix its permissions, then run again.")
 
 
+class StateIsNewer(UsageError):
+    """The state folder was laid out by a later version of this program."""
+
+    def __init__(self, *, state: Path, found: object) -> None:
+        self.state, self.found = state, found
+        super().__init__(
+            f"{state} was written by a newer version of unified-assets (layout {found}; this one knows {LAYOUT}). Update, or give another `--state`."
+        )
+
+
 class Store:
     """The state folder of one lake."""
 
@@ -56,17 +69,20 @@ class Store:
         self.state = state.absolute()
 
     def bind(self, raw: Path) -> None:
-        """Tie this state to its raw root on first use; raises StateBelongsElsewhere for another root later."""
+        """Tie this state to its raw root on first use; raises StateBelongsElsewhere for another root later, StateIsNewer for a later layout."""
         raw = raw.absolute()
         record = self.state / "lake.json"
         if record.is_file():
-            recorded = Path(json.loads(record.read_text(encoding="utf-8"))["raw"])
+            known = json.loads(record.read_text(encoding="utf-8"))
+            recorded, layout = Path(known["raw"]), known.get("layout", LAYOUT)
+            if layout > LAYOUT:
+                raise StateIsNewer(state=self.state, found=layout)
             if recorded != raw:
                 raise StateBelongsElsewhere(state=self.state, recorded=recorded, given=raw)
             return
         with _writing(self.state):
             self.state.mkdir(parents=True, exist_ok=True)
-            write_text(record, json.dumps({"raw": str(raw), "layout": 1}) + "\n")
+            write_text(record, json.dumps({"raw": str(raw), "layout": LAYOUT}) + "\n")
 
     def current(self, bundle: str) -> Path | None:
         """The folder of the version in force, resolved now: it stays readable while a newer one is published."""
@@ -132,7 +148,7 @@ def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: Mapping[st
     target = folder / name
     target.mkdir(parents=True, exist_ok=True)
     ordered = frame.select([pl.col(column).cast(dtype) for column, dtype in wanted.items()])
-    ordered.write_parquet(target / "part-00000.parquet", compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
+    _write_parquet(target / "part-00000.parquet", ordered, compression="zstd", metadata={"unified_assets_schema": str(tables.SCHEMA_VERSION)})
 
 
 def read_table(folder: Path, name: str, *, columns: list[str] | None = None) -> pl.DataFrame:
@@ -160,7 +176,7 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Replace a parquet file at once."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _writing(path):
-        frame.write_parquet(temporary)
+        _write_parquet(temporary, frame)
         _sync(temporary)
         temporary.replace(path)
 
@@ -170,9 +186,45 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:
+        if error.errno in _NOT_WRITABLE:
             raise StateNotWritable(path=path, problem=error.strerror or str(error)) from error
         raise
+
+
+def _write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
+    """Write a parquet file through our own stream: polars tells an error of the system in words, if at all, and its number is needed."""
+    with path.open("wb") as stream:
+        sink = _Sink(stream)
+        try:
+            frame.write_parquet(cast("IO[bytes]", sink), **options)
+        except pl.exceptions.PolarsError as error:
+            if sink.problem is not None:
+                raise sink.problem from error
+            raise
+
+
+class _Sink:
+    """Passes bytes on to a file, and keeps the error that stopped it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of it. Raises OSError."""
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            self.problem = error
+            raise
+
+    def flush(self) -> None:
+        """Leave nothing in a buffer. Raises OSError."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self.problem = error
+            raise
 
 
 def _swing(link: Path, target: Path) -> None:

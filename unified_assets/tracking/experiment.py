@@ -4,33 +4,45 @@ Seven processes write to one SQLite database, where a single metric costs 0.1 s:
 and its tables are made by the first one under a lock.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
+from unified_assets.tracking.links import run_url
+from unified_assets.tracking.patience import fail_soon
 
 EXPERIMENT = "unified_assets"
 _LONGEST_PARAMETER = 500
+_LARGEST_BATCH = 1000  # metrics in one request; MLflow refuses more
 
 
 class ModelRun:
     """The MLflow run of one model in one training run."""
 
-    def __init__(self, client: Any, run_id: str, url: str) -> None:
-        self.client, self.run_id, self.url = client, run_id, url
+    def __init__(self, client: Any, run_id: str, page: str) -> None:
+        self.client, self.run_id, self.page = client, run_id, page
+        self._kept: list[Any] = []
 
     def metrics(self, values: Mapping[str, float | None], step: int) -> None:
-        """Write metrics in one batch. What was not measured (None) or is not finite is left out."""
+        """Write metrics in one batch. What was not measured (None) or is not finite is left out.
+
+        What the server does not take stays here and goes with the next batch, with the time at which it was measured. Raises what MLflow raises.
+        """
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        rows = [Metric(_metric_name(name), float(value), now, step) for name, value in values.items() if value is not None and abs(float(value)) < float("inf")]
-        if rows:
-            self.client.log_batch(self.run_id, metrics=rows)
+        self._kept += [
+            Metric(_metric_name(name), float(value), now, step) for name, value in values.items() if value is not None and abs(float(value)) < float("inf")
+        ]
+        while self._kept:
+            batch = self._kept[:_LARGEST_BATCH]
+            self.client.log_batch(self.run_id, metrics=batch)
+            del self._kept[: len(batch)]
 
     def tags(self, values: Mapping[str, object]) -> None:
         """Write tags in one batch."""
@@ -51,6 +63,7 @@ class Tracker:
         import mlflow
 
         quiet_mlflow()
+        fail_soon()
         if self.uri.startswith("sqlite:///"):
             Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -88,11 +101,13 @@ class Tracker:
                 journal.write_json(run_dir / "mlflow.json", known)
             else:
                 client.update_run(run_id, status="RUNNING")
-        return ModelRun(client, run_id, f"#/experiments/{known['experiment']}/runs/{run_id}")
+        return ModelRun(client, run_id, run_url(self.uri, self.state, experiment=known["experiment"], run_id=run_id))
 
     @contextmanager
     def running(self, run: ModelRun) -> Iterator[ModelRun]:
         """End the run as FINISHED, or as FAILED when the block raises; one that yields its step stays open."""
+        from mlflow.exceptions import MlflowException
+
         from unified_assets.core.errors import YieldStep
 
         try:
@@ -100,7 +115,8 @@ class Tracker:
         except YieldStep:
             raise
         except BaseException:
-            run.client.set_terminated(run.run_id, status="FAILED")
+            with suppress(MlflowException, OSError, sqlite3.Error):  # that the server is away too must not hide what went wrong
+                run.client.set_terminated(run.run_id, status="FAILED")
             raise
         run.client.set_terminated(run.run_id, status="FINISHED")
 

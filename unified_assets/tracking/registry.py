@@ -3,16 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unified_assets.core.contracts import ModelSpec
-from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.errors import DataError, InvalidSetting
 from unified_assets.datasets import Dataset
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.tracking.champion import Comparison, Decision, compare, decide
 from unified_assets.tracking.experiment import ModelRun, Tracker
+from unified_assets.tracking.patience import patiently
 from unified_assets.tracking.rescoring import rescore, stored_values
 
 _REQUIREMENTS = (
@@ -30,6 +32,15 @@ _REQUIREMENTS = (
     "xxhash",
     "pydantic-settings",
 )
+
+
+class NothingToRollBack(DataError):
+    """A model has had no other champion."""
+
+    def __init__(self, *, model: str, known: list[int]) -> None:
+        self.model, self.known = model, known
+        fix = f"Name a version with `unified-assets promote {model} VERSION`." if known else "Train it first."
+        super().__init__(f"{model} has had no champion before the one in force (registered: {', '.join(map(str, known)) or 'nothing'}). {fix}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +68,8 @@ def register(
     """Register `folder` (weights.safetensors, model.json, results.json) as a version, decide about the champion, write the mirror."""
     mirror = journal.read_mirror(tracker.state, spec.name)
     decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
-    version = _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason)
+    patient = partial(patiently, uri=tracker.uri, waiting=lambda what: log(f"waiting: {what}"))
+    version = patient(lambda: _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason))
     entry = {
         "version": version,
         "identity": identity,
@@ -76,22 +88,46 @@ def register(
     with Store(tracker.state).lock(f"mirror-{spec.name}"):
         mirror = journal.read_mirror(tracker.state, spec.name)
         versions = [*mirror.get("versions", []), entry]
-        champion = version if decision.champion else mirror.get("champion")
-        journal.write_json(journal.mirror_path(tracker.state, spec.name), {"model": spec.name, "version": version, "champion": champion, "versions": versions})
-    _set_aliases(tracker, spec.name, version=version, champion=champion)
+        mirror = {**mirror, "model": spec.name, "version": version, "versions": versions}
+        mirror = crowned(mirror, version) if decision.champion else mirror
+        champion = mirror.get("champion")
+        journal.write_json(journal.mirror_path(tracker.state, spec.name), mirror)
+    patient(lambda: _set_aliases(tracker, spec.name, version=version, champion=champion))
     return Registration(model=spec.name, version=version, decision=decision, entry=entry)
 
 
-def set_champion(tracker: Tracker, model: str, version: int) -> None:
-    """Make a registered version the champion by hand: a rollback. Raises InvalidSetting for a version that does not exist."""
+def crowned(mirror: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """The mirror with another champion; `champions` remembers those before it, so that it can be rolled back."""
+    before = [] if mirror.get("champion") is None else mirror.get("champions", [mirror["champion"]])
+    return {**mirror, "champion": version, "champions": [*(one for one in before if one != version), version]}
+
+
+def set_champion(tracker: Tracker, model: str, version: int) -> int | None:
+    """Make a registered version the champion by hand; returns the one before. Raises InvalidSetting for a version that does not exist."""
     with Store(tracker.state).lock(f"mirror-{model}"):
         mirror = journal.read_mirror(tracker.state, model)
         known = [entry["version"] for entry in mirror.get("versions", [])]
         if version not in known:
             fix = f"Registered: {', '.join(map(str, known)) or 'none'}."
             raise InvalidSetting(source=f"registry of {model}", field="version", value=version, problem="no such version", fix=fix)
-        journal.write_json(journal.mirror_path(tracker.state, model), {**mirror, "champion": version})
+        if version != mirror.get("champion"):
+            journal.write_json(journal.mirror_path(tracker.state, model), crowned(mirror, version))
     tracker.client.set_registered_model_alias(model, "champion", str(version))
+    before: int | None = mirror.get("champion")
+    return before
+
+
+def roll_back(tracker: Tracker, model: str) -> tuple[int, int]:
+    """Give the place back to the champion before; returns (from, to). Raises NothingToRollBack where there was none."""
+    with Store(tracker.state).lock(f"mirror-{model}"):
+        mirror = journal.read_mirror(tracker.state, model)
+        known = {entry["version"] for entry in mirror.get("versions", [])}
+        history = [version for version in mirror.get("champions", []) if version in known]
+        if len(history) < 2 or history[-1] != mirror.get("champion"):
+            raise NothingToRollBack(model=model, known=sorted(known))
+        journal.write_json(journal.mirror_path(tracker.state, model), {**mirror, "champion": history[-2], "champions": history[:-1]})
+    tracker.client.set_registered_model_alias(model, "champion", str(history[-2]))
+    return history[-1], history[-2]
 
 
 def _decide(mirror: Mapping[str, Any], *, spec: ModelSpec, dataset: Dataset, folder: Path, results: Mapping[str, Any], log: Callable[[str], None]) -> Decision:

@@ -16,8 +16,31 @@ def status(state: Path, *, code_versions: Mapping[str, str]) -> dict[str, Any]:
         "models": [_model(name, mirror) for name, mirror in mirrors.items()],
         "files": journal.read_stage(state, "catalog").get("files", {}),
         "stale": stale(state, mirrors, code_versions),
-        "runs": [_run(record) for record in journal.runs(state)],
+        "runs": run_rows(state),
     }
+
+
+def run_rows(state: Path) -> list[dict[str, Any]]:
+    """The training runs, newest first."""
+    return [_run(record) for record in journal.runs(state)]
+
+
+def model_rows(state: Path, needs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every known model with all its registered versions, the newest first. `needs`: model → what it takes to train it, in words."""
+    mirrors = journal.registered(state)
+    return [{"model": name, "needs": needs.get(name), "versions": _versions(mirrors.get(name, {}))} for name in sorted({*needs, *mirrors})]
+
+
+def _versions(mirror: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for entry in sorted(mirror.get("versions", []), key=lambda entry: int(entry["version"]), reverse=True):
+        version = entry["version"]
+        aliases = [name for name, holder in (("champion", mirror.get("champion")), ("challenger", mirror.get("version"))) if holder == version]
+        scores = [task["score"] for task in entry["tasks"] if task.get("score") is not None and task.get("metric") != "mean_absolute_error"]
+        told = {key: entry.get(key) for key in ("registered", "run_id", "mlflow_run", "dataset", "code_version", "decision")}
+        tasks = [{key: task.get(key) for key in TASK_KEYS} for task in entry["tasks"]]
+        rows.append({"version": version, "aliases": aliases, "mean_score": sum(scores) / len(scores) if scores else None, "tasks": tasks, **told})
+    return rows
 
 
 def stale(state: Path, mirrors: Mapping[str, Mapping[str, Any]], code_versions: Mapping[str, str]) -> list[str]:
@@ -35,12 +58,13 @@ def stale(state: Path, mirrors: Mapping[str, Mapping[str, Any]], code_versions: 
         dataset = journal.read_stage(state, f"dataset/{model}")
         if dataset and dataset["made_from"] != wanted:
             found.append(f"dataset/{model}")
-        if dataset.get("tasks") and _needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
+        if dataset.get("tasks") and needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
             found.append(f"model/{model}")
     return found
 
 
-def _needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:
+def needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:
+    """Whether no registered version was trained from this dataset by this code."""
     versions = (mirror or {}).get("versions", [])
     return not any(entry["dataset"] == dataset and code_version in {None, entry["code_version"]} for entry in versions)
 

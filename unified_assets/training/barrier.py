@@ -1,8 +1,9 @@
 """A round that is done in; the slots of the peers a model learns from out, as soon as each has one. Nobody ever hangs.
 
 A step holds the lock of its model while it lives. A peer's lock is looked at before its slot: then a slot that appears in
-between is seen. Slot there: go. Peer not in this run, or its lock file there but unheld: tombstone. No lock file yet: wait for
-its step to start, and when all that live have waited `stall_s`, step aside so that it gets a place to start in.
+between is seen. Slot there: go. Peer not in this run: tombstone. No lock file yet: wait for its step to start, and when all that
+live have waited `stall_s`, step aside so that it gets a place to start in. Lock file there but unheld: it was killed; step aside
+once, for its next attempt may be waiting for this very place, and a tombstone only if it is not back `grace_s` after that.
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from unified_assets.compute.ledger import hold, let_go, locked
 from unified_assets.core.errors import YieldStep
@@ -36,6 +38,7 @@ class Membership:
         """Hold this model's lock. A step that yields takes its lock file with it: it was never there."""
         descriptor = hold(self._lock(self.model))
         self._failed(self.model).unlink(missing_ok=True)
+        self._replace(self._born(self.model), time.time_ns())
         try:
             yield
         except YieldStep:
@@ -63,8 +66,10 @@ class Membership:
                     return {peer: found[peer] for peer in sorted(found)}
                 self._note_waiting(started)
                 waiting(f"round {round_index} of {', '.join(missing)}")
-                if absent and self._all_stalled():
-                    raise YieldStep(f"{self.model} waits for {', '.join(absent)}, which has no place to start in")
+                late = [peer for peer in missing if peer in dead_since and not self._made_way_for(peer)]
+                if (absent or late) and (self._all_stalled() or any(time.monotonic() - dead_since[peer] >= self.grace_s for peer in late)):
+                    self._make_way(late)
+                    raise YieldStep(f"{self.model} waits for {', '.join([*absent, *late])}, which has no place to start in")
                 idle()
                 time.sleep(POLL_S)
         finally:
@@ -92,7 +97,8 @@ class Membership:
         if self._failed_meanwhile(peer):
             return "it failed"
         since = dead_since.setdefault(peer, time.monotonic())
-        return "its process ended and did not come back" if time.monotonic() - since >= self.grace_s else None
+        patient = time.monotonic() - since < self.grace_s or not self._made_way_for(peer)
+        return None if patient else "its process ended and did not come back"
 
     def _failed_meanwhile(self, peer: str) -> bool:
         """Whether a peer failed since this step began; an older failure may be that of an attempt that is being repeated."""
@@ -104,9 +110,27 @@ class Membership:
     def _note_waiting(self, started: float) -> None:
         path = self._waiting(self.model)
         if not path.exists():
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(started), encoding="utf-8")
-            temporary.replace(path)
+            self._replace(path, started)
+
+    def _made_way_for(self, peer: str) -> bool:
+        """Whether this step stepped aside since that peer's last attempt began."""
+        return bool(self._read(self._way(self.model), {}).get(peer) == self._read(self._born(peer), 0))
+
+    def _make_way(self, peers: Sequence[str]) -> None:
+        if peers:
+            self._replace(self._way(self.model), {**self._read(self._way(self.model), {}), **{peer: self._read(self._born(peer), 0) for peer in peers}})
+
+    @staticmethod
+    def _read(path: Path, default: Any) -> Any:
+        with suppress(FileNotFoundError, ValueError):
+            return json.loads(path.read_text(encoding="utf-8"))
+        return default
+
+    @staticmethod
+    def _replace(path: Path, value: object) -> None:
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+        temporary.replace(path)
 
     def _all_stalled(self) -> bool:
         """Whether every living step of the run has waited `stall_s` for a peer."""
@@ -114,9 +138,7 @@ class Membership:
         for member in self.members:
             if not locked(self._lock(member)):
                 continue
-            since = None
-            with suppress(FileNotFoundError, ValueError):
-                since = float(json.loads(self._waiting(member).read_text(encoding="utf-8")))
+            since = self._read(self._waiting(member), None)
             if since is None or now - since < self.stall_s:
                 return False
         return True
@@ -129,3 +151,9 @@ class Membership:
 
     def _failed(self, model: str) -> Path:
         return self.locks / f"{model}.failed"
+
+    def _born(self, model: str) -> Path:
+        return self.locks / f"{model}.born"
+
+    def _way(self, model: str) -> Path:
+        return self.locks / f"{model}.way"

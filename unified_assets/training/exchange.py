@@ -3,7 +3,8 @@
 Files that occur together show the same thing to two models (co-training: Blum and Mitchell 1998). The targets are the
 product of both models' predictions, weighted by the root of their agreement beyond chance (Cohen's kappa), classes balanced.
 A peer whose agreement is no better than chance teaches nothing, and one without labels only above kappa .6: wrong pairs
-cost 20 points without this gate and none with it.
+cost 20 points without this gate and none with it. A model without labels has nothing to compare with: it takes what peers with
+labels say as it is, until it agrees with them itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,25 +99,27 @@ def _lesson(mine: Answers, theirs: Sequence[Answers], place_of: Mapping[str, int
             continue
         own_rows, peer_rows = (np.asarray(rows, np.int64) for rows in zip(*common, strict=True))
         kappa, error = cohen_kappa(mine.log_probs[own_rows].argmax(1), mapped[peer_rows].argmax(1), len(mine.classes))
-        if is_trusted(kappa, error, train=answers.train) and (answers.model not in best or kappa > best[answers.model][0]):
+        trusted = is_trusted(kappa, error, train=answers.train) or (not mine.train and answers.train > 0)
+        if trusted and (answers.model not in best or kappa > best[answers.model][0]):
             best[answers.model] = (kappa, answers, mapped)
     if not best:
         return None
     ids = sorted(set(mine.ids) & set(place_of) & {name for _kappa, answers, _mapped in best.values() for name in answers.ids})
-    total = np.maximum(mine.log_probs[_places(mine, ids)], FLOOR)
+    kappa = float(np.mean([entry[0] for entry in best.values()]))
+    own = np.maximum(mine.log_probs[_places(mine, ids)], FLOOR)
+    total = own if mine.train or kappa > KAPPA_UNLABELLED else np.zeros_like(own)
     for peer in sorted(best):
         _kappa, answers, mapped = best[peer]
         there = set(answers.ids)
         known = np.asarray([name in there for name in ids])
         total[known] += mapped[_places(answers, [name for name in ids if name in there])]
     targets = np.exp(total - _log_sum(total)).astype(np.float32)
-    kappa = float(np.mean([entry[0] for entry in best.values()]))
     counts = np.bincount(targets.argmax(1), minlength=targets.shape[1])
     return Lesson(
         task=mine.task,
         peers=tuple(sorted(best)),
         kappa=kappa,
-        weight=float(np.sqrt(kappa)),
+        weight=float(np.sqrt(kappa)) if mine.train else 1.0,
         rows=np.asarray([place_of[name] for name in ids], np.int64),
         targets=targets,
         balance=1.0 / counts[targets.argmax(1)],

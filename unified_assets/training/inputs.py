@@ -9,6 +9,7 @@ from typing import Protocol
 from unified_assets.core.contracts import TaskData
 from unified_assets.core.errors import NothingToTrain
 from unified_assets.core.presets import Preset
+from unified_assets.training import knowledge
 
 
 class Dataset(Protocol):
@@ -36,14 +37,22 @@ class Dataset(Protocol):
 
 
 def chosen_tasks(dataset: Dataset, preset: Preset) -> tuple[TaskData, ...]:
-    """The tasks to learn, in name order. Raises NothingToTrain where none has a training example."""
+    """The tasks to learn, in name order: those with a training example, and those that peers may teach on pairs.
+
+    Raises NothingToTrain where there is none.
+    """
     patterns: Sequence[str] = ("*",) if preset.datasets == "all" else preset.datasets
     wanted = [data for data in dataset.tasks if any(fnmatchcase(data.info.task, pattern) for pattern in patterns)]
-    usable = [data for data in wanted if len(data.rows("train"))]
+    usable = [data for data in wanted if len(data.rows("train")) or (preset.exchange and _teachable(data, dataset.pairs))]
     if not usable:
         why = f"no task matches `datasets: {', '.join(patterns)}`" if dataset.tasks and not wanted else "none of its tasks has a training example"
         raise NothingToTrain(model=dataset.model, why=why)
     return tuple(sorted(usable, key=lambda data: data.info.task))
+
+
+def _teachable(data: TaskData, pairs: TaskData | None) -> bool:
+    """Whether a task without training examples can be learned from what peers say of pairs."""
+    return pairs is not None and data.info.kind == "classification" and bool(len(knowledge.answerable(data, pairs)))
 
 
 def seed_of(seed: int, *names: object) -> int:

@@ -57,14 +57,15 @@ def as_task(pairs: TaskData, data: TaskData) -> TaskData:
 
 
 def answers_of(learner: Any, model: str, tasks: Sequence[TaskData], pairs: TaskData | None) -> list[Answers]:
-    """A learner's answers on the pairs, to each classification it can answer there."""
+    """A learner's answers on the pairs, to each classification it can answer there; quick ones, where it has such."""
+    ask = getattr(learner, "quick_predict", learner.predict)
     found = []
     for data in tasks if pairs is not None else ():
         assert pairs is not None
         rows = answerable(data, pairs) if data.info.kind == "classification" else np.empty(0, np.int64)
         if not len(rows):
             continue
-        log_probs = learner.predict(as_task(pairs, data), rows).log_probs
+        log_probs = ask(as_task(pairs, data), rows).log_probs
         if log_probs is not None:
             ids = tuple(pairs.example_ids[int(row)] for row in rows)
             size = len(data.rows("train"))

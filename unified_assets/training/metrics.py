@@ -39,6 +39,14 @@ def score(data: TaskData, answers: Sequence[str], rows: np.ndarray) -> float | N
     return float(np.mean([bool(right) for right in is_correct(data, answers, targets)]))
 
 
+def constant_score(data: TaskData) -> float:
+    """Accuracy of the commonest answer on the validation side; 0 where there are no classes or no rows."""
+    rows = data.rows("valid")
+    if data.info.kind == "regression" or not len(rows):
+        return 0.0
+    return float(np.unique(target_texts(data, rows), return_counts=True)[1].max() / len(rows))
+
+
 def goodness(data: TaskData, value: float | None) -> float | None:
     """A score as something that grows with quality and can be averaged over tasks: an error becomes the share it removes."""
     if value is None or data.info.metric not in LOWER_IS_BETTER:

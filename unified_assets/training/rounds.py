@@ -15,7 +15,7 @@ from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
 from unified_assets.core.errors import CorruptCheckpoint
-from unified_assets.training import baselines, checkpoints, logs, loop, slots
+from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning
 from unified_assets.training.apart import Apart
 from unified_assets.training.barrier import Membership
 from unified_assets.training.carry import carry_over
@@ -85,6 +85,8 @@ def train_model(
             training.teachers = _teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
             if plan.preset.measure_alone and training.teachers:
                 training.alone = training.by_itself(dataset, initial)
+            if plan.preset.trials:
+                training.order = training.tuned(initial)
             return training.run(dataset, folder, initial)
 
 
@@ -119,6 +121,27 @@ class _Training:
             training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, name), champions={}, teachers=())
             results = dict(training.run(dataset, folder, initial).results)
         return {task["task"]: task["score"] for task in results["tasks"]}
+
+    def tuned(self, initial: Path | None) -> RoundOrder:
+        """The order with the learning rate and batch size that trials found, under `<run>/trials/<model>`."""
+        found = tuning.search(
+            self.order,
+            self.run_dir / "trials" / self.order.spec.name,
+            rounds=lambda order: self._rounds_of_trial(order, initial),
+            opened=self.sink.trial,
+        )
+        return found.applied(self.order)
+
+    def _rounds_of_trial(self, order: RoundOrder, initial: Path | None) -> Iterator[tuple[int, RoundReport]]:
+        """Rounds of a trial from where it is, each under a lease."""
+        cache, done = Cache(), checkpoints.newest(order.checkpoints)
+        if done is None:
+            with self._lease(PREPARATION):
+                loop.prepare(order, cache, weights=self._start_from(initial))
+        for index in range((done or 0) + 1, order.plan.rounds + 1):
+            with self._lease(index, cache) as lease:
+                report = loop.train_round(_at(order, index, {}).on(threads=lease.threads, device=lease.device), cache)
+            yield index, report
 
     def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
         """Whatever is left to do."""

@@ -4,13 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+LEAST_CHECKED = 40  # validation rows from which a score says what a task still lacks
+SETTLED = 0.05  # need of a task without an error
+UNKNOWN = 0.25  # ... and of one whose validation says nothing: too few rows, or not yet better than one constant answer
 
-def steps_of_tasks(sizes: Mapping[str, int], steps: int) -> dict[str, int]:
+
+def steps_of_tasks(sizes: Mapping[str, int], steps: int, needs: Mapping[str, float] | None = None) -> dict[str, int]:
     """Share the steps by the root of the size: no large task drowns a small one; every task gets one step at least.
 
-    Where there are more tasks than steps, each gets one.
+    `needs` (default 1 each) weighs a task besides. Where there are more tasks than steps, each gets one.
     """
-    roots = {name: float(np.sqrt(size)) for name, size in sizes.items()}
+    roots = {name: float(np.sqrt(size)) * (needs or {}).get(name, 1.0) for name, size in sizes.items()}
     total = sum(roots.values())
     exact = {name: max(1.0, steps * root / total) for name, root in roots.items()}
     shares = {name: int(value) for name, value in exact.items()}
@@ -22,6 +26,18 @@ def steps_of_tasks(sizes: Mapping[str, int], steps: int) -> dict[str, int]:
         largest = max(sorted(shares), key=lambda name: shares[name])
         shares[largest] = max(1, shares[largest] - 1)
     return shares
+
+
+def need_of(score: float | None, rows: int, constant: float) -> float:
+    """How much a task still gains by more steps, as far as validation tells: its error, once it is better than a constant answer.
+
+    score: accuracy on `rows` validation rows; constant: that of the commonest answer there.
+    """
+    if score is None or rows < LEAST_CHECKED:
+        return UNKNOWN
+    error = max(0.0, 1.0 - score)
+    noise = float(np.sqrt(max(constant * (1.0 - constant), 1e-9) / rows))
+    return SETTLED + error if score > constant + 2 * noise else UNKNOWN
 
 
 def order_of_steps(shares: Mapping[str, int], generator: np.random.Generator) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,16 @@ import numpy as np
 from unified_assets.core.contracts import TaskData
 from unified_assets.training import knowledge
 from unified_assets.training.exchange import Lesson
+from unified_assets.training.metrics import constant_score
 from unified_assets.training.orders import RoundOrder
-from unified_assets.training.sampling import batches, order_of_steps, steps_of_tasks, weighted_batches
+from unified_assets.training.sampling import batches, need_of, order_of_steps, steps_of_tasks, weighted_batches
 from unified_assets.training.stability import LossWatch
 from unified_assets.training.state import TrainingState
 
 CLIP = 3.0
 WARM_UP = 0.08
 FINAL_RATE = 0.01  # of the full rate, at the end of the cosine
-LESSON_EVERY = 2  # steps of a task from one lesson to the next, which then counts as much more: half the passes for the same teaching
+LESSON_SHARE = 0.5  # most of a step's rows that a lesson takes the place of: teaching costs no more passes than training alone
 CONTRASTIVE = "(pairs)"  # the name under which unlabelled pairs take part in the drawing of steps
 
 
@@ -31,12 +31,12 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     total, watch, losses = order.total_steps(), LossWatch(), []
     draw = _draws(order, state, teaching)
     rate = order.plan.learning_rate * state.progress.lr_scale * rate_at(state.progress.steps, total)
-    steps_before = state.progress.steps
+    steps_before, needs = state.progress.steps, _needs(order, state)
     for _epoch in range(epochs):
-        sizes = order.sizes()
+        sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
-        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps()), state.generator):
+        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps(), needs), state.generator):
             share = state.progress.lr_scale * rate_at(state.progress.steps, total)
             loss = _step(order, state, task, draw, share)
             watch.see(task, loss)
@@ -48,26 +48,41 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     return state.progress.steps - steps_before, float(np.mean(losses)) if losses else None, rate
 
 
+def _sizes(order: RoundOrder, teaching: list[Lesson]) -> dict[str, int]:
+    """Task -> examples to learn from: its own, or those of its lesson where it has none; tasks without either are left out."""
+    taught = {lesson.task: len(lesson.rows) for lesson in teaching}
+    return {task: size or taught[task] for task, size in order.sizes().items() if size or task in taught}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Draws:
-    """Endless batches of each task, and of its lesson; at which of the task's steps a lesson is due."""
+    """Endless batches of each task, and of its lesson."""
 
     rows: Mapping[str, Iterator[np.ndarray]]
     data: Mapping[str, TaskData]
     lessons: Mapping[str, Lesson]
     taught: Mapping[str, Iterator[np.ndarray]]
-    due: Mapping[str, Iterator[bool]]
 
 
 def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _Draws:
     size, generator = order.preset.batch_size, state.generator
-    rows = {data.info.task: batches(data.rows("train"), size, generator) for data in order.tasks}
+    by_task = {lesson.task: lesson for lesson in teaching}
+    taught = {data.info.task: lesson_rows(size, data, by_task.get(data.info.task)) for data in order.tasks}
+    rows = {data.info.task: batches(data.rows("train"), size - taught[data.info.task], generator) for data in order.tasks}
     if order.pairs is not None:
         rows[CONTRASTIVE] = batches(knowledge.pair_rows(order.pairs), size, generator)
-    by_task = {lesson.task: lesson for lesson in teaching}
-    taught = {task: weighted_batches(lesson.rows, lesson.balance, size, generator) for task, lesson in by_task.items()}
-    due = {task: cycle([True] + [False] * (LESSON_EVERY - 1)) for task in by_task}
-    return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=taught, due=due)
+    lessons = {task: weighted_batches(lesson.rows, lesson.balance, taught[task], generator) for task, lesson in by_task.items()}
+    return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=lessons)
+
+
+def lesson_rows(size: int, data: TaskData, lesson: Lesson | None) -> int:
+    """How many of a step's rows are those of a lesson: by what there is of both, at most half, and one at least; all of a task without labels."""
+    if lesson is None:
+        return 0
+    if not len(data.rows("train")):
+        return size
+    share = len(lesson.rows) / (len(lesson.rows) + len(data.rows("train")))
+    return max(1, int(size * min(LESSON_SHARE, share)))
 
 
 def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, share: float) -> float:
@@ -106,16 +121,16 @@ def _losses(order: RoundOrder, state: TrainingState, task: str, draw: _Draws) ->
             yield loss
         return
     data = draw.data[task]
-    for rows in _parts(batch, cuts):
+    for rows in _parts(batch, cuts):  # none of a task without labels
         with precision(order.device):
             yield state.learner.loss(data, rows) * (len(rows) / len(batch))
     lesson = draw.lessons.get(task)
-    if lesson is not None and order.pairs is not None and next(draw.due[task]):
+    if lesson is not None and order.pairs is not None:
         pairs, places = knowledge.as_task(order.pairs, data), next(draw.taught[task])
         for part in _parts(places, cuts):
             targets = _tensor(lesson.targets[part], state.device)
             with precision(order.device):
-                yield state.learner.loss(pairs, lesson.rows[part], targets) * (LESSON_EVERY * lesson.weight * len(part) / len(places))
+                yield state.learner.loss(pairs, lesson.rows[part], targets) * (lesson.weight * len(part) / len(places))
 
 
 def _parts(rows: np.ndarray, cuts: int) -> list[np.ndarray]:
@@ -126,6 +141,14 @@ def _tensor(values: np.ndarray, device: str) -> Any:
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
+
+def _needs(order: RoundOrder, state: TrainingState) -> dict[str, float] | None:
+    """By the validation of the round before, which the checkpoint holds; None in the first round, and for models that go by size."""
+    if order.spec.steps_by != "need" or not state.progress.scores:
+        return None
+    scores = {data.info.task: state.progress.scores.get(data.info.task) for data in order.tasks}
+    return {data.info.task: need_of(scores[data.info.task], len(data.rows("valid")), constant_score(data)) for data in order.tasks}
 
 
 def _has_pair_loss(order: RoundOrder, state: TrainingState) -> bool:

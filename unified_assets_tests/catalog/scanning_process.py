@@ -1,6 +1,8 @@
 """A scan in a process of its own, for tests that kill it, run two of them, or take its rights away."""
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 from unified_assets.catalog import scan
@@ -10,8 +12,11 @@ from unified_assets.core.settings import Settings
 NOBODY = 65534
 
 
-def run(raw: Path, state: Path, said: Path | None = None, *, as_nobody: bool = False) -> None:
-    """Scan; write what came of it to `said`."""
+def run(raw: Path, state: Path, said: Path | None = None, *, as_nobody: bool = False, file_bytes: int | None = None) -> None:
+    """Scan; write what came of it to `said`. `file_bytes`: no file may grow longer, as on a full disk."""
+    if file_bytes is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     if as_nobody:
         os.setgroups([])
         os.setgid(NOBODY)

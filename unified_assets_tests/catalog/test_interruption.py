@@ -1,8 +1,9 @@
 """The catalog before or the catalog after, never a mixture: killed scans, scans side by side, folders that move, states that cannot be written.
 
-UNIFIED_ASSETS_KILLS raises the number of kills.
+UNIFIED_ASSETS_KILLS raises the number of kills; `-o log_cli=true --log-cli-level=INFO` says how many met a running scan.
 """
 
+import logging
 import multiprocessing
 import os
 import random
@@ -69,17 +70,18 @@ def test_a_scan_killed_at_any_point_leaves_the_catalog_before_or_after(settings,
         process = processes.Process(target=scanning_process.run, args=(settings.raw, settings.state))
         process.start()
         if number % 2:
-            time.sleep(chance.uniform(0.0, 0.8))
+            time.sleep(chance.uniform(0.0, 0.4))
         else:  # while it publishes
             while process.is_alive() and not any(home.glob(".tmp-*")):
                 time.sleep(0.0005)
-            time.sleep(chance.uniform(0.0, 0.02))
+            time.sleep(chance.uniform(0.0, 0.05))
         process.kill()  # it may have ended by then
         process.join()
         kills += process.exitcode == -signal.SIGKILL
         found = seen(settings.state)
         assert found in (before, after)
         before_kept += found == before
+    logging.getLogger(__name__).info("%d of %d scans killed; the catalog before stood after %d of them", kills, number, before_kept)
     assert kills > 0
     assert before_kept > 0
     assert scan(settings).files["text"] == FILES
@@ -117,6 +119,22 @@ def test_a_folder_renamed_during_the_scan_is_whole_in_the_next(settings):
     scan(settings)
     table = Store(settings.state).table("catalog")
     assert (set(table["path"]), set(table["status"])) == (wanted, {"ok"})
+
+
+def test_a_disk_that_is_full_says_so_and_keeps_the_catalog(settings, processes, tmp_path):
+    before = write_variant(settings.raw, 1)
+    scan(settings)
+    after = write_variant(settings.raw, 2)
+    said = tmp_path / "said"
+    process = processes.Process(target=scanning_process.run, args=(settings.raw, settings.state, said), kwargs={"file_bytes": 4096})
+    process.start()
+    process.join()
+    answer = said.read_text()
+    assert answer.startswith("StateNotWritable: cannot write")
+    assert "File too large. What was published before is untouched. Free space" in answer
+    assert seen(settings.state) == before
+    scan(settings)
+    assert seen(settings.state) == after
 
 
 @pytest.mark.parametrize("already", [False, True])

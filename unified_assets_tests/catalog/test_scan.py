@@ -290,6 +290,8 @@ def probe(stream, media_type):
     deed = stream.read().split()[0].split(b"\\0")[-1]
     if deed == b"hang":
         time.sleep(600)
+    if deed == b"slow":
+        time.sleep(2)
     if deed == b"crash":
         ctypes.string_at(0)
     if deed == b"bomb":
@@ -317,7 +319,7 @@ def trap_plugin(tmp_path, monkeypatch):
     (site / "trap-1.0.dist-info" / "entry_points.txt").write_text("[unified_assets.modalities]\ntrap = trap_modality:MODALITY\n")
     (site / "trap_modality.py").write_text(TRAPS)
     monkeypatch.syspath_prepend(str(site))
-    caches = (plugins.discover, detection._by_media_type, detection._by_extension, detection._known_by_content)
+    caches = (plugins.discover, detection.kinds)
     for cached in caches:
         cached.cache_clear()
     yield
@@ -343,7 +345,22 @@ def test_a_modality_of_another_package_is_contained_when_it_hangs_crashes_or_bur
     assert summary.files["trap"] == 4
     assert summary.files["text"] == 20
     assert time.monotonic() - started < 30
+    again = scan(quick)  # the machine may have been busy: what took too long, or too much memory, is tried once more
+    assert again.unchanged == 24
+    assert {path: "tries" in (row["probe_extra"] or "") for path, row in rows(settings).items() if row["status"] != "ok"} == {
+        "hang.trap": True,
+        "bomb.trap": True,
+        "crash.trap": False,
+    }
     assert not scan(quick).published
+
+
+def test_a_file_that_timed_out_on_a_busy_machine_is_told_by_the_next_scan(settings, trap_plugin):
+    (settings.raw / "slow.trap").write_bytes(b"\x8f\0" * 40 + b"slow")
+    scan(settings.model_copy(update={"file_timeout_s": 0.5}))
+    assert told(rows(settings)["slow.trap"]) == ("trap", "application/x-trap", "quarantined", "timeout")
+    scan(settings)
+    assert told(rows(settings)["slow.trap"]) == ("trap", "application/x-trap", "ok", None)
 
 
 def test_a_catalog_made_without_a_plugin_is_made_anew_with_it(settings, request):

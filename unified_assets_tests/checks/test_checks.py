@@ -102,7 +102,7 @@ def test_speech_in_many_scripts_is_no_mojibake():
 
 
 def test_utf8_read_as_windows_1252_is_mojibake():
-    text = "It’s a naïve café — déjà vu. " * 10
+    text = "".join(f"{number}: it’s a naïve café — déjà vu. " for number in range(10))
     assert failing(DecodedText(text=text.encode().decode("cp1252", "replace"), encoding="cp1252")) == ["mojibake"]
 
 
@@ -124,7 +124,7 @@ def test_a_logo_on_an_empty_page_is_not_taken_for_a_scan():
 
 def test_an_office_page_on_which_nothing_could_be_drawn_is_not_rejected():
     assert failing(DecodedDocument(pages=(page(0.0),), total_pages=1)) == ["blank_document", "blank_pages"]
-    assert failing(DecodedDocument(pages=(page(0.0),), total_pages=1, drawn=True)) == ["blank_pages"]
+    assert failing(DecodedDocument(pages=(page(0.0),), total_pages=1, drawn=True)) == []
 
 
 def test_audio_that_a_lossy_codec_decodes_beyond_full_scale_is_clipped():

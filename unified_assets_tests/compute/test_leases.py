@@ -11,6 +11,7 @@ import pytest
 
 from unified_assets.compute.inventory import Gpu, Inventory
 from unified_assets.compute.leases import LeaseBroker
+from unified_assets.compute.pausing import pause, unpause
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
 
 PROGRAM = str(Path(__file__).with_name("lease_process.py"))
@@ -54,6 +55,27 @@ def test_a_lease_is_freed_when_its_process_is_killed(tmp_path):
     assert 0.5 < waited < 5
     assert lease.device == "cpu"
     assert not list((tmp_path / "asks").iterdir())
+
+
+def test_nothing_is_granted_while_paused_and_what_waits_says_so(tmp_path):
+    said, acquired = [], []
+    with two_cores(tmp_path).round("a", 1, cores=1):
+        pause(tmp_path)  # a round that computes is not disturbed
+    waiting = threading.Thread(target=lambda: acquired.append(_once(two_cores(tmp_path), said)))
+    waiting.start()
+    waiting.join(1.5)
+    assert waiting.is_alive()
+    assert said[0].startswith("paused since ")
+    assert said[0].endswith("`unified-assets unpause` lets it go on")
+    assert unpause(tmp_path)
+    waiting.join(20)
+    assert len(acquired) == 1
+    assert not unpause(tmp_path)
+
+
+def _once(broker, said):
+    with broker.round("b", 1, cores=1, waiting=said.append) as lease:
+        return lease.acquired
 
 
 def test_never_more_cores_are_held_than_there_are_by_several_processes(tmp_path):

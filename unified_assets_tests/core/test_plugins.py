@@ -34,3 +34,19 @@ def test_a_name_taken_twice_is_refused():
 def test_no_media_type_belongs_to_two_modalities():
     seen = [media_type for modality in plugins.modalities().values() for media_type in modality.media_types]
     assert len(seen) == len(set(seen))
+
+
+def test_a_package_that_raises_when_imported_is_named_with_the_fix(tmp_path, monkeypatch):
+    (tmp_path / "wild-1.0.dist-info").mkdir()
+    (tmp_path / "wild-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: wild\nVersion: 1.0\n", encoding="utf-8")
+    (tmp_path / "wild-1.0.dist-info" / "entry_points.txt").write_text("[unified_assets.models]\nwild = wild_model:MODEL\n", encoding="utf-8")
+    (tmp_path / "wild_model.py").write_text("raise RuntimeError('not today')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins.discover.cache_clear()
+    try:
+        with pytest.raises(InvalidPlugin, match=r"wild_model:MODEL \(wild\).*cannot be imported: RuntimeError: not today.*uninstall the package"):
+            plugins.models()
+    finally:
+        monkeypatch.undo()
+        plugins.discover.cache_clear()
+    assert len(plugins.models()) == 7

@@ -1,13 +1,19 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from unified_assets.core import plugins
+from unified_assets.core.settings import Settings
 from unified_assets.defs.executor import PRELOAD
+from unified_assets.defs.instance import DAGSTER_YAML
 from unified_assets.defs.partitions import MODALITY, modality_names
 from unified_assets.presets import preset_names
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def definitions():
@@ -52,6 +58,17 @@ def test_a_model_a_dataset_and_a_job_each():
     assert jobs["quick_start"].tags["unified_assets/preset"] == "quick_start"
 
 
+def test_every_asset_says_what_it_is_whose_it_is_and_of_what_kind():
+    graph = definitions().get_repository_def().asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners == ["team:unified_assets"], key
+        assert node.group_name in {"lake", "datasets", "models"}, key
+        assert node.kinds, key
+        assert key.path[0] not in {"dataset", "model"} or node.tags["unified_assets/model"] == key.path[1]
+
+
 def test_every_training_op_asks_for_the_machine():
     graph = definitions().get_repository_def()
     for model in plugins.models():
@@ -60,7 +77,9 @@ def test_every_training_op_asks_for_the_machine():
 
 def test_sensors_that_may_train_are_off_and_housekeeping_is_on():
     sensors = {sensor.name: sensor.default_status.value for sensor in definitions().get_repository_def().sensor_defs}
-    assert sensors == {"new_raw_files": "STOPPED", "dead_runs": "RUNNING", "report_of_failed_run": "RUNNING"}
+    assert sensors == {"new_raw_files": "STOPPED", "stale_models": "STOPPED", "dead_runs": "RUNNING", "report_of_failed_run": "RUNNING"}
+    schedules = {schedule.name: schedule.default_status.value for schedule in definitions().get_repository_def().schedule_defs}
+    assert schedules == {"nightly": "STOPPED"}
 
 
 def test_the_preload_module_imports_and_computes_nothing():
@@ -73,3 +92,15 @@ def test_loading_the_definitions_imports_nothing_heavy():
     code = "import sys, unified_assets.definitions; print([m for m in ('torch', 'mlflow', 'sklearn', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_instance_of_dagster_dev_is_that_of_the_default_state_and_configured_alike():
+    ours, project = yaml.safe_load(DAGSTER_YAML), yaml.safe_load((PROJECT / "dagster.yaml").read_text(encoding="utf-8"))
+    home = Settings.model_fields["state"].default / "dagster"
+    places = {name: project.pop(name) for name in ("storage", "compute_logs", "local_artifact_storage")}
+    assert project == ours
+    assert places["storage"] == {"sqlite": {"base_dir": str(home)}}
+    assert {name: places[name]["config"]["base_dir"] for name in ("compute_logs", "local_artifact_storage")} == {
+        "compute_logs": str(home / "storage"),
+        "local_artifact_storage": str(home),
+    }

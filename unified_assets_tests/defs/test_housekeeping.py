@@ -1,19 +1,20 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from unified_assets.core.settings import Settings
-from unified_assets.defs import sensors
-from unified_assets.defs.first_run import NothingInRaw, choose_lake
+from unified_assets.defs.first_run import NothingInRaw, choose_lake, has_files
+from unified_assets.defs.launch import keep_preset
 from unified_assets.defs.provenance import partition_events, read_inputs
 from unified_assets.defs.reaper import close_dead_runs
 from unified_assets.defs.run_lock import LakeBusy, training_run
 from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
+from unified_assets.presets import load_preset
 from unified_assets.tracking import journal
-from unified_assets.tracking.fingerprint import Fingerprint
 
 
 def settings(tmp_path):
@@ -105,28 +106,9 @@ def test_events_of_partitions_carry_versions_and_what_they_were_made_from():
         assert "score" not in events["audio"].metadata
 
 
-def prints(files, digest="a", newest=0.0):
-    return {"image": Fingerprint(digest=digest, files=files, newest=newest)}
-
-
-def test_the_sensor_waits_for_files_to_settle_then_trains_once_then_only_refreshes():
-    now = 10_000_000.0
-    asked, _, cursor = sensors.decide(prints(10), {}, now)
-    assert asked == "nothing"
-    asked, _, cursor = sensors.decide(prints(10), cursor, now + 30)
-    assert asked == "train"
-    assert sensors.decide(prints(10), cursor, now + 60)[0] == "nothing"
-    _, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 90)
-    asked, _, cursor = sensors.decide(prints(100, "b"), cursor, now + 120)
-    assert asked == "refresh"  # worth a training, but too soon after the last one
-    _, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4000)
-    asked, _, cursor = sensors.decide(prints(101, "c"), cursor, now + 4030)
-    assert asked == "train"
-    assert sensors.decide(prints(102, "d", newest=now + 8000), {**cursor, "seen": {"image": "d"}}, now + 8010)[0] == "nothing"
-
-
 def test_an_empty_raw_folder_is_told_with_what_to_do(tmp_path):
-    with pytest.raises(NothingInRaw, match="train --or-sample"):
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(NothingInRaw, match="unified-assets run"):
         choose_lake(settings(tmp_path), or_sample=False, say=print)
 
 
@@ -144,3 +126,31 @@ def test_the_sample_is_used_while_raw_is_empty_and_set_aside_afterwards(tmp_path
     assert choose_lake(settings(tmp_path), or_sample=True, say=said.append).raw == tmp_path / "raw"
     assert said == [f"{tmp_path / 'raw'} holds files of your own now: the state of the sample lake is kept as {tmp_path / 'state.sample'}"]
     assert not (tmp_path / "state").exists()
+
+
+def test_a_preset_of_ones_own_is_kept_with_the_state_whatever_becomes_of_its_file(tmp_path):
+    given = tmp_path / "mine.yaml"
+    given.write_text("epochs: 6\ncheckpoint_interval: 2\nepoch_steps: {logic_model: [3, 9]}\ntarget_models: [logic_model]\n", encoding="utf-8")
+    before = load_preset(given)
+    kept = keep_preset(tmp_path / "state", before)
+    assert keep_preset(tmp_path / "state", load_preset(given)) == kept
+    given.write_text("epochs: 1\n", encoding="utf-8")
+    assert load_preset(kept) == before
+    assert (load_preset(kept).name, load_preset(kept).rounds) == ("mine", 3)
+    assert keep_preset(tmp_path / "state", before.model_copy(update={"seed": 8})) != kept
+
+
+def test_a_folder_inside_that_is_closed_does_not_hide_the_files_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "raw" / "a closed one").mkdir(parents=True)
+    (tmp_path / "raw" / "b.txt").touch()
+    inside = Path.iterdir
+
+    def closed(folder):
+        if folder.name == "a closed one":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return inside(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)  # root is stopped by no permission
+    assert has_files(tmp_path / "raw")
+    (tmp_path / "raw" / "b.txt").unlink()
+    assert not has_files(tmp_path / "raw")

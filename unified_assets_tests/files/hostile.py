@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import legacy_office
 import numpy as np
 import soundfile
 from PIL import Image
@@ -26,7 +27,7 @@ from unified_assets.core import plugins
 ODD_NAMES = (b"two\nlines", b"latin \xe9t\xe9", b"back\\slash", b"\xff\xfe", b"tab\there", b"quote'\"", b"%2e%2e", b"-rf", b"a" * 250, "snow ☃ \u202e".encode())
 _MARKS = re.compile(
     rb"PK[\x01\x03\x05\x07][\x02\x04\x06\x08]|IHDR|IDAT|IEND|PLTE|fmt |data|LIST|moov|moof|trak|mdat|stbl|avcC|OggS|fLaC|ID3|\xff[\xc0-\xfe]"
-    rb"|endobj|stream|xref|trailer|\x1a\x45\xdf\xa3|ustar|\x1f\x8b|COMM|SSND|VP8[LX ]|\xd0\xcf\x11\xe0|\n"
+    rb"|endobj|stream|xref|trailer|\x1a\x45\xdf\xa3|ustar|\x1f\x8b|COMM|SSND|VP8[LX ]|\xd0\xcf\x11\xe0|\xec\xa5\xc1|R\0o\0o\0t|\n"
 )
 _PLANTS = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\x80\0\0\0", b"\0\0\0\x80", b"\x01\0\0\0")
 Members = dict[str, bytes]
@@ -131,7 +132,8 @@ def seeds() -> tuple[tuple[str, bytes], ...]:
         "odt": zipped({"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": _ODT}),
         "epub": _book(),
         "rtf": b"{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}Dear reader,\\par the plum is ripe.\\par}",
-        "doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + b"\x3e\0\x03\0\xfe\xff\x09\0\x06\0" + bytes(1500),
+        "doc": legacy_office.word(),
+        "ppt": legacy_office.slides(),
     }
     inside = {"a.txt": b"one", "b/c.png": images["png"]}
     archives = {

@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import legacy_office
 import pytest
 from PIL import Image
 
@@ -137,3 +138,14 @@ def test_an_extension_that_promises_something_else_disagrees():
 def test_bytes_without_structure_are_other():
     found = detect(io.BytesIO(bytes(range(256)) * 9), "x.png")
     assert (found.media_type, found.modality, found.agrees) == ("application/octet-stream", "other", False)
+
+
+def test_a_compound_file_whose_folder_holds_its_own_root_is_told_by_its_name():
+    data = bytearray(legacy_office.word())
+    root, first = (data.index(name.encode("utf-16-le")) for name in ("Root Entry", "1Table"))
+    data[root + 66] = data[first + 66] = 1  # both are storages
+    data[first + 76 : first + 80] = bytes(4)  # whose child is the root it lies in
+    assert told(bytes(data), "letter.doc") == "application/msword"
+    assert told(bytes(data)) == "application/x-ole-storage"
+    assert told(legacy_office.word()) == "application/msword"
+    assert told(legacy_office.slides()) == "application/vnd.ms-powerpoint"

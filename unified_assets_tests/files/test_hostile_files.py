@@ -72,9 +72,16 @@ def test_every_seed_is_told_and_read(settings):
     scan(settings)
     found = {row["path"].split(".", 1)[1]: (row["modality"], row["status"]) for row in catalog(settings).iter_rows(named=True)}
     archives = {"zip", "tar", "tar.gz", "gz", "bz2", "xz"}
-    assert {name for name, told in found.items() if told == ("other", "unsupported")} == {*archives, "heic", "svg", "doc"}
+    assert {name for name, told in found.items() if told == ("other", "unsupported")} == {*archives, "heic", "svg"}
     assert {status for _, status in found.values()} == {"ok", "unsupported"}
     assert len(found) == len(hostile.seeds())
+    assert {name for name, told in found.items() if told[0] == "document"} == {"pdf", "docx", "pptx", "odt", "epub", "rtf", "doc", "ppt"}
+
+
+def test_legacy_office_is_read():
+    word, slides = (files.decode_bytes(dict(hostile.seeds())[name])[1:] for name in ("doc", "ppt"))
+    assert (word[0], word[1].text.splitlines()) == ("application/msword", ["The plum is ripe.", "The stone is left."])
+    assert (slides[0], [page.text for page in slides[1].pages]) == ("application/vnd.ms-powerpoint", ["ripe plums", "no stones"])
 
 
 def test_bombs_and_absurd_headers_are_named_in_little_time_and_memory(settings):

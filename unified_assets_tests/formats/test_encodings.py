@@ -51,6 +51,12 @@ def test_bytes_that_cp1252_lacks_are_latin_1():
     assert decode_text(b"caf\xe9 \x81")[1].name == "latin-1"
 
 
+def test_a_code_page_that_lacks_a_byte_of_the_text_is_not_chosen():
+    data = "καλημέρα κόσμε, τι κάνεις σήμερα το πρωί".encode("cp1253")
+    assert decode_text(data)[1].name == "cp1253"
+    assert decode_text(data + b" \xd2")[1].name == "cp1252"
+
+
 def test_binary_is_no_text():
     assert find_encoding(bytes(range(256)), whole=True) is None
     with pytest.raises(UnreadableFile, match="not_text"):

@@ -10,10 +10,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from unified_assets.catalog.probing import Listed, probe_file
 from unified_assets.core import plugins
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.files import decode_bytes
+from unified_assets.files.deciding import probe_file
+from unified_assets.files.surveying import Listed
 
 
 def saved(image: Image.Image, form: str, **options) -> bytes:

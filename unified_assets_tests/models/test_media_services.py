@@ -192,3 +192,47 @@ def test_decode_workers_do_not_load_torch():
     names = ", ".join(f"unified_assets.models.{name}_service" for name in ("vision", "audio", "multimodal"))
     code = f"import sys, {names}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def scenes_with_sentences(count: int = 160) -> TaskData:
+    """Panels of one to three squares, and whether so many of a colour are there."""
+    generator, encoder = np.random.default_rng(4), MULTIMODAL.encoders["image"]
+    things = np.full((count, *encoder.arrays["things"][1]), -1, np.float32)
+    sentences, target = [], []
+    for row in range(count):
+        colours = generator.integers(0, 3, 3)
+        for place, colour in enumerate(colours):
+            things[row, place] = [place, colour, 0, 0.04, 0.5, 0.5, 0, 0, 0]
+        number, colour = int(generator.integers(1, 4)), int(generator.integers(0, 3))
+        sentences.append(f"There are exactly {number} {('black', 'red', 'yellow')[colour]} squares")
+        target.append(int((colours == colour).sum() == number))
+    side = encoder.arrays["pixels"][1]
+    arrays = {"pixels": np.zeros((count, *side), np.uint8), "size": np.full((count, 2), 100, np.int32), "things": things}
+    return TaskData(
+        info=TaskInfo(task="scenes", subject="image_text", kind="classification", roles=("image", "text"), classes=("false", "true"), metric="accuracy"),
+        example_ids=tuple(f"e{index:03d}" for index in range(count)),
+        texts={"text": sentences},
+        media={"image": (encoder.name, np.arange(count))},
+        arrays={encoder.name: arrays},
+        target=np.asarray(target),
+        split=np.asarray(["train"] * (count - 60) + ["test"] * 60),
+    )
+
+
+def test_what_a_sentence_claims_of_a_drawn_scene_decides_and_no_picture_tower_is_asked():
+    data = scenes_with_sentences()
+    assert MULTIMODAL.blueprint([data], None)["tasks"][0]["drawn"] is True
+    learner = train(MULTIMODAL, [data], 60)
+    assert accuracy(learner, data) >= 0.95
+    assert all(value.grad is None for value in learner.towers["image"].parameters())
+    assert MULTIMODAL.baseline(data).method.startswith("sentence slots")
+
+
+def test_quick_answers_on_pairs_are_of_one_look_and_have_the_same_form():
+    for spec, role in ((VISION, "image"), (AUDIO, "audio")):
+        data = task_of(spec, role, 40)
+        learner, rows = train(spec, [data], 4), np.arange(8)
+        quick, whole = learner.quick_predict(data, rows), learner.predict(data, rows)
+        assert quick.log_probs.shape == whole.log_probs.shape
+        assert not np.array_equal(quick.log_probs, whole.log_probs)
+        assert np.abs(np.exp(quick.log_probs).sum(axis=1) - 1).max() < 1e-5

@@ -88,10 +88,14 @@ def test_ticks_are_round_numbers_inside_the_range():
     assert ticks(0.3, 97) == (20, 40, 60, 80)
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (600, 30, 3), (10, 10, 1), (10, 2000, 4)])
+@pytest.mark.parametrize("shape", [(28, 28), (600, 90, 3), (10, 10, 1), (400, 2000, 4)])
 def test_any_pixels_become_a_thumbnail(shape):
-    uri = html.thumbnail(np.full(shape, 200, np.uint8))
-    assert uri.startswith("data:image/png;base64," if max(shape[:2]) <= 128 else "data:image/jpeg;base64,")
+    uri = html.thumbnail(np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8))
+    assert uri.startswith("data:image/png;base64," if max(shape[:2]) <= 64 else "data:image/jpeg;base64,")
+
+
+def test_a_large_drawing_becomes_a_png_because_that_is_shorter():
+    assert html.thumbnail(np.full((600, 300, 3), 200, np.uint8)).startswith("data:image/png;base64,")
 
 
 def test_a_thumbnail_of_what_is_no_picture_is_refused():
@@ -120,3 +124,11 @@ def test_a_filtered_table_hides_rows_by_style_alone_and_escapes_what_it_shows():
     assert '<tr class="f-modality-f-image f-decision-f-warn"><td>&lt;b&gt;a</td></tr>' in found
     assert ".filtered:has(#f-modality-f-x-y-:checked) tbody tr:not(.f-modality-f-x-y-) { display: none; }" in found
     assert "<script" not in found
+
+
+def test_a_filtered_row_shows_under_each_value_of_a_list():
+    rows = [{"path": "a", "issue": ["dark", "too small"]}, {"path": "b", "issue": ["dark"]}, {"path": "c", "issue": []}]
+    page = html.filtered(rows, {"path": "File", "issue": "Issues"}, ("issue",))
+    assert '<tr class="f-issue-f-dark f-issue-f-too-small"><td>a</td><td>dark, too small</td></tr>' in page
+    assert '<tr class="f-issue-f-dark"><td>b</td><td>dark</td></tr>' in page
+    assert ".filtered:has(#f-issue-f-too-small:checked) tbody tr:not(.f-issue-f-too-small) { display: none; }" in page

@@ -1,13 +1,37 @@
 import pytest
 
+from unified_assets.core import plugins
 from unified_assets.core.contracts import Needs
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.presets import load_preset, preset_names
 
 
 def test_shipped_presets_load_and_carry_their_own_name():
-    assert preset_names() == ("ablation", "collaborative_training", "quick_start")
-    assert [load_preset(name).name for name in preset_names()] == ["ablation", "collaborative_training", "quick_start"]
+    shipped = {
+        *("quick_start", "collaborative_training", "comprehensive_training", "full_dataset_training", "ablation", "vision_focus", "audio_focus"),
+        *("math_model_training", "logic_model_training", "concept_models_training", "causal_reasoning_training"),
+    }
+    assert set(preset_names()) == {*shipped, "tune"}
+    known = tuple(plugins.models())
+    for name in preset_names():
+        preset = load_preset(name)
+        assert preset.name == name
+        assert preset.description.endswith(".")
+        assert set(preset.models(known)) <= set(known)
+
+
+def test_a_focus_trains_what_its_name_says_first():
+    known = tuple(plugins.models())
+    assert load_preset("vision_focus").models(known) == ("multimodal_service", "vision_service")
+    assert load_preset("vision_focus").priority == {"vision_service": 10}
+    assert load_preset("audio_focus").models(known) == ("audio_service", "multimodal_service")
+    assert load_preset("causal_reasoning_training").models(known) == ("causal_reasoning_engine",)
+
+
+def test_what_does_not_change_what_is_learned_does_not_make_another_model():
+    preset = load_preset("quick_start")
+    assert preset.model_copy(update={"name": "mine", "priority": {"math_model": 3}, "disk_floor_gib": 9.0}).learning() == preset.learning()
+    assert preset.model_copy(update={"seed": 8}).learning() != preset.learning()
 
 
 def test_collaborative_training_is_what_the_plan_says():
@@ -49,7 +73,7 @@ def test_a_bad_preset_is_refused_with_file_field_and_fix(tmp_path, text, field, 
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InvalidSetting, match="collaborative_training, quick_start"):
+    with pytest.raises(InvalidSetting, match=r"Known: ablation, audio_focus, .*quick_start"):
         load_preset("nightly")
 
 

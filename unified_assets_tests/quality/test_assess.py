@@ -57,7 +57,7 @@ def plant(raw):
     save_wav(expect("good.wav"), tone())
     save_wav(expect("silent.wav", "silent"), np.zeros(4000))
     save_wav(expect("clipped.wav", "clipped"), tone(level=6.0))
-    save_wav(expect("offset.wav", "dc_offset"), tone() + 0.2)
+    save_wav(expect("offset.wav", "dc_offset", "near_duplicate"), tone() + 0.2)  # good.wav, shifted
     expect("good.txt").write_text("The quick brown fox jumps over the lazy dog.\n", encoding="utf-8")
     expect("blank.txt").write_text(" \n\n \t\n", encoding="utf-8")
     truth["blank.txt"] = None
@@ -96,6 +96,15 @@ def test_every_catalogued_path_has_exactly_one_verdict(lake):
     assert sorted(report["path"]) == sorted(truth) == sorted(Store(home / "state").table("catalog")["path"])
     assert summary.files == len(truth)
     assert set(summary.digests) == {"document", "image", "audio", "text", "video", "other"}
+
+
+def test_the_worst_files_are_handed_out_with_thumbnails(lake):
+    _, _, summary, report = lake
+    found = names(report)
+    assert {entry["issue"] for entry in summary.worst} >= {"blank", "silent"}
+    assert all(entry["issue"] in found[entry["path"]] and entry["thumbnail"].startswith("data:image/") for entry in summary.worst)
+    copies = sum(not {"duplicate", "near_duplicate"}.isdisjoint(issues) for issues in found.values())
+    assert summary.copied_share == copies / len(found) > 0
 
 
 def test_planted_faults_are_found_by_name_and_good_files_have_none(lake):

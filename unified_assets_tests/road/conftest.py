@@ -59,7 +59,8 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        return kept if self.python_path is None else {**kept, "PYTHONPATH": str(self.python_path)}
+        before = [kept["PYTHONPATH"]] if "PYTHONPATH" in kept else []
+        return kept if self.python_path is None else {**kept, "PYTHONPATH": os.pathsep.join([str(self.python_path), *before])}
 
     @contextmanager
     def start(self, *arguments, log: Path):

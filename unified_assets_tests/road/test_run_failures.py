@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,45 +14,60 @@ pytestmark = pytest.mark.slow
 ROUNDS = 6
 KILLED_AFTER = 12  # rounds, of all models together
 
-BROKEN = """
+BREAK = """
+import importlib.abc
+import sys
 from dataclasses import replace
 
-from unified_assets.models.logic_model import MODEL as LOGIC
+
+class Loader(importlib.abc.Loader):
+    def __init__(self, loader):
+        self.loader = loader
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        self.loader.exec_module(module)
+        logic = module.MODEL
+
+        def loss(data, rows, soft_targets=None):
+            raise RuntimeError("planted: this model cannot learn")
+
+        def build(blueprint):
+            learner = logic.build(blueprint)
+            learner.loss = loss
+            return learner
+
+        module.MODEL = replace(logic, build=build)
 
 
-def _loss(data, rows, soft_targets=None):
-    raise RuntimeError("planted: this model cannot learn")
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "unified_assets.models.logic_model":
+            return None
+        found = next(spec for finder in sys.meta_path if finder is not self and (spec := finder.find_spec(name, path, target)) is not None)
+        found.loader = Loader(found.loader)
+        return found
 
 
-def _build(blueprint):
-    learner = LOGIC.build(blueprint)
-    learner.loss = _loss
-    return learner
-
-
-MODEL = replace(LOGIC, name="broken_model", build=_build)
+sys.meta_path.insert(0, Finder())
 """
 
 
 @pytest.fixture(scope="module")
 def broken(shell, trained):
-    """An eighth model, offered by another package, whose training fails; all are to train."""
-    before = shell.versions()
-    package = shell.home / "plugin"
-    about = package / "broken_model-1.0.dist-info"
-    about.mkdir(parents=True)
-    (package / "broken_model.py").write_text(BROKEN, encoding="utf-8")
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-model\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[unified_assets.models]\nbroken_model = broken_model:MODEL\n", encoding="utf-8")
+    """Every process of this run finds logic_model changed as it is imported: its training fails. All seven are to train."""
+    before, package = shell.versions(), shell.home / "planted"
+    package.mkdir()
+    (package / "sitecustomize.py").write_text(BREAK, encoding="utf-8")
     shell.python_path = package
     try:
-        done, status = shell.run("train", "--preset", shell.preset("other_seed", "seed: 8")), shell.status()
+        done, status = shell.run("run", "--preset", shell.preset("other_seed", "seed: 8")), shell.status()
     finally:
         shell.python_path = None
     page = shell.run_dir(status["runs"][0]["run_id"]) / "report.html"
-    return SimpleNamespace(
-        before=before, done=done, status=status, page=page.read_text(encoding="utf-8"), ledger=shell.table("allocation"), catalog=shell.table("catalog")
-    )
+    return SimpleNamespace(before=before, done=done, status=status, page=page.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +82,19 @@ def killed(shell, broken):
             second.wait(timeout=30)
         run_id = shell.until(lambda: _run_of(shell, "longer"), 150, "no model has begun")
         shell.until(lambda: sum(map(len, shell.rounds_of(run_id).values())) >= KILLED_AFTER, 240, "too few rounds")
+        frame, pruned = json.loads(shell.run("watch", "--json").out), shell.run("prune", "--keep", "1")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     kept, ends = shell.rounds_of(run_id), time.monotonic() + 15
     shell.until(lambda: not shell.processes() or time.monotonic() > ends, 30, "")
     waited = SimpleNamespace(code=second.returncode, said=other.read_text(encoding="utf-8"))
-    return SimpleNamespace(before=before, run_id=run_id, kept=kept, left=shell.processes(), waited=waited, status=shell.status())
+    status, left = shell.status(), shell.processes()
+    doctor = (
+        json.loads(shell.run("doctor", "--json").out),
+        json.loads(shell.run("doctor", "--repair", "--json").out),
+        json.loads(shell.run("doctor", "--json").out),
+    )
+    return SimpleNamespace(before=before, run_id=run_id, kept=kept, left=left, waited=waited, status=status, frame=frame, pruned=pruned, doctor=doctor)
 
 
 def _run_of(shell, preset: str) -> str | None:
@@ -82,7 +105,8 @@ def _run_of(shell, preset: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def resumed(shell, killed):
-    """The killed run, taken up again."""
+    """The killed run, taken up again; the file of its preset says something else by now."""
+    shell.preset("longer", "epochs: 1\nseed: 1")
     done = shell.run("train", "--resume")
     return SimpleNamespace(done=done, status=shell.status(), versions=shell.versions(), rounds=shell.rounds_of(killed.run_id))
 
@@ -91,15 +115,33 @@ def versions(status) -> dict[str, int]:
     return {model["model"]: model["version"] for model in status["models"]}
 
 
-def test_a_model_that_fails_is_named_and_the_others_are_registered(broken):
+def test_when_one_of_the_seven_fails_the_other_six_are_registered_and_it_is_named(broken):
     assert broken.done.code == 1
-    assert broken.done.lines("failed: ") == ["failed: model/broken_model: RuntimeError: planted: this model cannot learn"]
-    assert versions(broken.status) == {model: version + 1 for model, version in broken.before.items()}
-    assert broken.status["stale"] == ["model/broken_model"]
+    assert len(broken.before) == 7
+    assert broken.done.lines("failed: ") == ["failed: model/logic_model: RuntimeError: planted: this model cannot learn"]
+    assert versions(broken.status) == {model: version + (model != "logic_model") for model, version in broken.before.items()}
+    assert broken.status["stale"] == []
     run = broken.status["runs"][0]
-    assert (run["preset"], run["status"], run["failed"]) == ("other_seed", "FAILURE", ["model/broken_model"])
+    assert (run["preset"], run["status"], run["failed"]) == ("other_seed", "FAILURE", ["model/logic_model"])
     assert "planted: this model cannot learn" in broken.page
-    assert len(broken.ledger) == len(broken.catalog) * (len(broken.before) + 1)
+
+
+def test_a_living_run_is_watched_and_not_pruned(killed):
+    assert (killed.frame["run"]["run_id"], killed.frame["run"]["status"], killed.frame["run"]["preset"]) == (killed.run_id, "STARTED", "longer")
+    assert sum(row["round"] for row in killed.frame["models"]) >= KILLED_AFTER
+    assert {row["rounds"] for row in killed.frame["models"]} == {ROUNDS}
+    states = {row["state"] for row in killed.frame["models"]}
+    assert {state for state in states if not state.startswith("version ")} <= {"computing", "queued", "waiting", "finishing"}
+    (line,) = killed.pruned.err.splitlines()
+    assert (killed.pruned.code, "is working in" in line) == (1, True)
+
+
+def test_the_doctor_finds_a_dead_run_and_closes_it(killed):
+    before, repaired, after = ([row for row in found if "process is gone" in row["what"]] for found in killed.doctor)
+    assert [(row["check"], row["state"], row["fix"]) for row in before] == [("runs", "warning", "`unified-assets doctor --repair`")]
+    assert [row["state"] for row in repaired] == ["repaired"]
+    assert after == []
+    assert any(row["check"] == "runs" and killed.run_id in row["what"] and "train --resume" in row["fix"] for row in killed.doctor[2])
 
 
 def test_a_second_command_waits_for_the_lake_and_can_be_interrupted(killed):
@@ -127,9 +169,20 @@ def test_a_resumed_run_trains_no_round_again(killed, resumed):
         assert [json.loads(line)["round"] for line in after] == list(range(1, ROUNDS + 1))
     assert resumed.versions == {model: version + 1 for model, version in models.items()}
     run = resumed.status["runs"][0]
-    assert (run["run_id"], run["status"], run["failed"]) == (killed.run_id, "SUCCESS", [])
+    assert (run["run_id"], run["preset"], run["status"], run["failed"]) == (killed.run_id, "longer", "SUCCESS", [])
     assert resumed.status["stale"] == []
 
 
 def test_the_raw_folder_was_never_written_to(shell, resumed):
     assert shell.raw_as_it_is() == shell.written
+
+
+def test_files_of_which_none_is_of_use_are_told_in_a_line_that_says_where_to_look(shell, resumed):
+    raw = shell.home / "useless"
+    raw.mkdir()
+    (raw / "noise.bin").write_bytes(bytes(range(256)) * 3)
+    (raw / "nothing.txt").touch()
+    done = replace(shell, raw=raw, state=shell.home / "useless.state").run("train", "--models", "logic_model", "--preset", shell.home / "tiny.yaml")
+    (line,) = done.lines("error: ")
+    assert done.code == 1
+    assert line.startswith(f"error: {raw}: no file has anything to learn from for logic_model. `unified-assets quality` says what is wrong")

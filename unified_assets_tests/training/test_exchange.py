@@ -2,19 +2,20 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 
-from unified_assets.core.errors import YieldStep
+from unified_assets.core.errors import NothingToTrain, YieldStep
 from unified_assets.training import merge_logs
-from unified_assets.training.exchange import cohen_kappa, in_classes, is_trusted, lessons
+from unified_assets.training.exchange import Lesson, cohen_kappa, in_classes, is_trusted, lessons
 from unified_assets.training.knowledge import Answers, answerable, pair_rows, read, write
+from unified_assets.training.steps import lesson_rows
 
 PRESET = tiny.Preset(name="test", epochs=8, batch_size=16, checkpoint_interval=1, min_steps_per_epoch=12, max_steps_per_epoch=12)
 NOISE = 3.0  # at which three examples a class are far too few and thirty are enough
 
 
-def student_score(run_dir, *, wrong=False, **changes):
-    """An ear with 3 labels a class beside an eye with 60: the ear's test results, and the rounds in which it was taught."""
+def student_score(run_dir, *, wrong=False, labels=3, **changes):
+    """An ear with few labels a class beside an eye with 60: the ear's test results, and the rounds in which it was taught."""
     data = {
-        "ear": tiny.dataset("ear", per_class=3, noise=2.0, wrong=wrong),
+        "ear": tiny.dataset("ear", per_class=labels, noise=2.0, wrong=wrong),
         "eye": tiny.dataset("eye", per_class=60, noise=1.0, wrong=wrong),
     }
     preset = PRESET.model_copy(update=changes)
@@ -40,6 +41,18 @@ def test_a_model_with_few_labels_learns_from_its_peer_on_unlabelled_pairs(tmp_pa
     assert rounds == 7  # every round but the first
     assert together["score"] >= alone + 0.1
     assert together["alone"] is None
+
+
+def test_a_model_without_any_label_learns_what_its_peer_says_of_pairs(tmp_path):
+    result, rounds = student_score(tmp_path, labels=0)
+    assert rounds == 7
+    assert (result["train"], result["baseline"], result["majority"]) == (0, None, None)
+    assert result["score"] >= 0.6  # chance is .25
+
+
+def test_a_model_without_any_label_and_without_exchange_has_nothing_to_train(tmp_path):
+    with pytest.raises(NothingToTrain):
+        student_score(tmp_path, labels=0, exchange=False)
 
 
 @pytest.mark.parametrize("wrong", [True, "rolled"])
@@ -121,3 +134,17 @@ def test_knowledge_is_read_back_as_written_and_a_tombstone_is_empty(tmp_path):
     assert (found.model, found.task, found.classes, found.train, found.ids) == ("eye", "t", ("a", "b"), 10, one.ids)
     assert (found.log_probs == one.log_probs).all()
     assert read(tmp_path / "nothing") == []
+
+
+def test_a_lesson_takes_the_place_of_at_most_half_the_rows_of_a_step():
+    data = tiny.dataset("ear", per_class=30).tasks[0]
+
+    def lesson(count):
+        return Lesson(
+            task="things", peers=("eye",), kappa=1.0, weight=1.0, rows=np.arange(count), targets=np.full((count, 4), 0.25, np.float32), balance=np.ones(count)
+        )
+
+    assert lesson_rows(32, data, None) == 0
+    assert lesson_rows(32, data, lesson(600)) == 16
+    assert lesson_rows(32, data, lesson(40)) == 8  # 40 of 160
+    assert lesson_rows(32, data, lesson(1)) == 1

@@ -149,10 +149,13 @@ def test_a_peer_outside_the_run_gets_a_tombstone_and_its_champion_teaches(tmp_pa
     assert merge_logs(tmp_path)[0]["peers"].to_list() == [[], ["eye"], ["eye"]]
 
 
-def test_a_peer_that_died_is_not_waited_for_longer_than_its_grace(tmp_path):
+def test_a_peer_that_died_gets_a_place_to_come_back_and_is_not_waited_for_longer_than_its_grace(tmp_path):
     with pytest.raises(YieldStep):
         tiny.train("eye", tmp_path, stall_s=0.2)
     (tmp_path / "locks" / "eye.lock").touch()  # there, and held by nobody: its process was killed
+    with pytest.raises(YieldStep, match="ear waits for eye, which has no place to start in"):
+        tiny.train("ear", tmp_path, grace_s=0.5)
+    assert not (tmp_path / "knowledge/round_0002/eye").exists()
     started = time.monotonic()
     outcome = tiny.train("ear", tmp_path, grace_s=0.5)
     assert time.monotonic() - started < 30

@@ -1,8 +1,9 @@
 from itertools import islice
 
 import numpy as np
+import pytest
 
-from unified_assets.training.sampling import batches, order_of_steps, steps_of_tasks, weighted_batches
+from unified_assets.training.sampling import UNKNOWN, batches, need_of, order_of_steps, steps_of_tasks, weighted_batches
 
 
 def test_steps_go_by_the_root_of_the_size_and_every_task_gets_one():
@@ -32,3 +33,17 @@ def test_fewer_rows_than_a_batch_are_a_batch_without_repeats():
 def test_weighted_batches_draw_by_weight():
     drawn = np.concatenate(list(islice(weighted_batches(np.arange(2), np.array([1.0, 3.0]), 2, np.random.default_rng(0)), 500)))
     assert 0.70 < drawn.mean() < 0.80
+
+
+def test_what_a_task_lacks_weighs_its_steps():
+    sizes = {"solved": 900, "hard": 400}
+    assert steps_of_tasks(sizes, 50) == {"solved": 30, "hard": 20}
+    assert steps_of_tasks(sizes, 50, {"solved": 0.1, "hard": 0.6}) == {"solved": 10, "hard": 40}
+
+
+def test_a_need_is_the_error_of_what_is_learned_and_little_where_validation_says_nothing():
+    assert need_of(0.98, 200, 0.1) == pytest.approx(0.07)
+    assert need_of(0.55, 66, 0.1) == pytest.approx(0.5)
+    assert need_of(0.2, 13, 0.1) == UNKNOWN  # thirteen rows
+    assert need_of(0.52, 400, 0.5) == UNKNOWN  # no better than a constant answer
+    assert need_of(None, 400, 0.5) == UNKNOWN

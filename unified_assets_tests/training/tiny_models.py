@@ -31,7 +31,8 @@ class VectorLearner(nn.Module):
         self.register_buffer("mean", torch.zeros(WIDTH))
 
     def fit_statistics(self, tasks, pairs):
-        self.mean.copy_(torch.from_numpy(np.concatenate([data.gather(data.info.roles[0], "x", data.rows("train")) for data in tasks])).mean(0))
+        shown = [(data, data.rows("train")) if len(data.rows("train")) else (pairs, pairs.rows("train")) for data in tasks]
+        self.mean.copy_(torch.from_numpy(np.concatenate([data.gather(data.info.roles[0], "x", rows) for data, rows in shown])).mean(0))
 
     def optimizers(self, learning_rate):
         return [torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=0.05)]
@@ -59,6 +60,8 @@ class VectorLearner(nn.Module):
 def nearest_mean(data):
     train, test = data.rows("train"), data.rows("test")
     x = [data.gather(data.info.roles[0], "x", rows) for rows in (train, test)]
+    if not len(train):
+        return BaselineScore(majority=None, baseline=None, method="nothing to learn from", cpu_s=0.0)
     means = np.stack([x[0][data.target[train] == place].mean(0) for place in range(len(data.info.classes))])
     answers = ((x[1][:, None] - means) ** 2).sum(2).argmin(1)
     most = np.bincount(data.target[train]).argmax()

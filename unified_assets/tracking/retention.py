@@ -1,0 +1,134 @@
+"""What is registered and what runs left in; which of it may go, and how many bytes that frees, out."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unified_assets.store.local import Store
+from unified_assets.tracking import journal
+from unified_assets.tracking.experiment import Tracker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """Something that goes: folders, and a version of a model where it is one."""
+
+    what: str
+    folders: tuple[Path, ...]
+    size_bytes: int
+    model: str | None = None
+    version: int | None = None
+
+
+def kept_versions(mirror: Mapping[str, Any], keep: int) -> dict[int, str]:
+    """Version → why it stays: the newest `keep`, the champion, the one a rollback would bring back, and the best ever in a task."""
+    versions = sorted((entry["version"] for entry in mirror.get("versions", [])), reverse=True)
+    kept = dict.fromkeys(versions[:keep], "among the newest")
+    kept |= {version: f"best ever in {task}" for task, version in best_ever(mirror).items()}
+    former = [version for version in mirror.get("champions", [])[:-1] if version in versions]
+    if former:
+        kept[former[-1]] = "what a rollback brings back"
+    if mirror.get("champion") in versions:
+        kept[mirror["champion"]] = "champion"
+    return kept
+
+
+def best_ever(mirror: Mapping[str, Any]) -> dict[str, int]:
+    """Task → the version that scored best in it: what a challenger must not be significantly worse than."""
+    best: dict[str, tuple[float, int]] = {}
+    for entry in mirror.get("versions", []):
+        for task in entry["tasks"]:
+            if task.get("score") is not None:
+                value = -task["score"] if task.get("metric") == "mean_absolute_error" else task["score"]
+                if task["task"] not in best or value > best[task["task"]][0]:
+                    best[task["task"]] = (value, entry["version"])
+    return {task: version for task, (_, version) in best.items()}
+
+
+def removable(tracker: Tracker, *, keep: int) -> list[Removal]:
+    """What pruning would remove: versions beyond those kept, then checkpoints and exchanged knowledge of runs that are over."""
+    state = tracker.state
+    found = [removal for model, mirror in journal.registered(state).items() for removal in _versions(tracker, model, mirror, keep)]
+    gone = {folder for removal in found for folder in removal.folders}
+    return [*found, *_of_runs(state, keep, gone)]
+
+
+def remove(tracker: Tracker, removals: list[Removal], log: Callable[[str], None]) -> int:
+    """Remove them; a version leaves the registry before its files go. Returns the bytes freed."""
+    freed = 0
+    for removal in removals:
+        if removal.model is not None:
+            with Store(tracker.state).lock(f"mirror-{removal.model}"):
+                mirror = journal.read_mirror(tracker.state, removal.model)
+                if mirror.get("champion") == removal.version:
+                    log(f"kept: {removal.what} became champion meanwhile")
+                    continue
+                left = [entry for entry in mirror["versions"] if entry["version"] != removal.version]
+                history = [version for version in mirror.get("champions", []) if version != removal.version]
+                journal.write_json(journal.mirror_path(tracker.state, removal.model), {**mirror, "versions": left, "champions": history})
+            _unregister(tracker, removal.model, int(removal.version or 0))
+        for folder in removal.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        freed += removal.size_bytes
+    return freed
+
+
+def _versions(tracker: Tracker, model: str, mirror: Mapping[str, Any], keep: int) -> Iterator[Removal]:
+    kept = kept_versions(mirror, keep)
+    needed = {Path(entry["folder"]).resolve() for entry in mirror["versions"] if entry["version"] in kept}
+    home = tracker.state.resolve()
+    for entry in mirror["versions"]:
+        if entry["version"] in kept:
+            continue
+        found = {folder.resolve() for folder in (Path(entry["folder"]), *_artifacts(tracker, model, entry["version"])) if folder.is_dir()}
+        mine = tuple(sorted(folder for folder in found - needed if folder.is_relative_to(home)))
+        yield Removal(what=f"{model} version {entry['version']}", folders=mine, size_bytes=sum(map(_size, mine)), model=model, version=entry["version"])
+
+
+def _of_runs(state: Path, keep: int, gone: set[Path]) -> Iterator[Removal]:
+    """Checkpoints and knowledge of runs beyond the newest `keep`, and of those that ended well; a living run is left alone."""
+    for place, record in enumerate(journal.runs(state)):
+        run_dir = journal.run_folder(state, str(record["run_id"]))
+        if record.get("status") == "STARTED" or (record.get("status") != "SUCCESS" and place < keep):
+            continue
+        folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "alone"]
+        there = tuple(folder for folder in folders if folder.is_dir() and folder not in gone)
+        if there:
+            yield Removal(what=f"checkpoints of run {record['run_id']}", folders=there, size_bytes=sum(map(_size, there)))
+
+
+def _artifacts(tracker: Tracker, model: str, version: int) -> list[Path]:
+    """The local folder of a version's logged model; none where the artifacts are on a server of somebody else."""
+    import mlflow
+
+    client = tracker.client
+    try:
+        source = str(client.get_model_version(model, str(version)).source)
+        location = client.get_logged_model(source.removeprefix("models:/")).artifact_location if source.startswith("models:/") else source
+    except mlflow.exceptions.MlflowException:
+        return []
+    folder = Path(str(location).removeprefix("file://"))
+    return [folder.parent if folder.name == "artifacts" else folder] if folder.is_absolute() else []
+
+
+def _unregister(tracker: Tracker, model: str, version: int) -> None:
+    import mlflow
+
+    try:
+        tracker.client.delete_model_version(model, str(version))
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
+def _size(folder: Path) -> int:
+    """Bytes that go with a folder. A file under two names counts once; one with a name elsewhere too frees nothing."""
+    names: dict[int, list[os.stat_result]] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            found = path.lstat()
+            names.setdefault(found.st_ino, []).append(found)
+    return sum(found[0].st_size for found in names.values() if found[0].st_nlink <= len(found))

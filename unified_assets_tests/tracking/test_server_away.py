@@ -1,0 +1,75 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from unified_assets.tracking.experiment import Tracker
+from unified_assets.tracking.patience import TrackingAway, patiently
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def serve(folder, port):
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts")]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return server
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the server did not start")
+
+
+def end(server):
+    os.killpg(server.pid, 9)
+    server.wait()
+
+
+def test_metrics_measured_while_the_server_is_away_are_delivered_when_it_is_back(tmp_path):
+    from mlflow.exceptions import MlflowException
+
+    port = free_port()
+    server = serve(tmp_path, port)
+    tracker = Tracker(uri=f"http://127.0.0.1:{port}", state=tmp_path / "state")
+    run_dir = tmp_path / "runs" / "r1"
+    parent = tracker.parent(run_dir, name="r1", parameters={"epochs": 3})
+    run = tracker.child(run_dir, "m", parent=parent, parameters={})
+    run.metrics({"loss": 3.0}, 1)
+    end(server)
+    for step in (2, 3):
+        with pytest.raises(MlflowException):
+            run.metrics({"loss": 4.0 - step, "unmeasured": None}, step)
+    waits = []
+    with pytest.raises(TrackingAway, match="train --resume"):
+        patiently(lambda: run.metrics({}, 3), uri=tracker.uri, waiting=waits.append, give_up_s=0.5)
+    server = serve(tmp_path, port)
+    try:
+        patiently(lambda: run.metrics({}, 3), uri=tracker.uri, waiting=waits.append)
+        history = run.client.get_metric_history(run.run_id, "loss")
+        assert [(metric.step, metric.value) for metric in sorted(history, key=lambda metric: metric.step)] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    finally:
+        end(server)
+
+
+def test_what_the_server_refuses_is_not_tried_again(tmp_path):
+    calls = []
+
+    def refused():
+        calls.append(1)
+        raise ValueError("no such run")
+
+    with pytest.raises(ValueError, match="no such run"):
+        patiently(refused, uri="sqlite:///x", waiting=calls.append)
+    assert calls == [1]
