@@ -4,7 +4,7 @@ A task is named by the folder it lies in. Where that folder moves, or a second o
 is there under a new name: it goes on under the old one, so that its examples, heads and scores stay what they were.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import polars as pl
 import xxhash
@@ -16,12 +16,13 @@ SHARED = 0.5  # of what a task learned from must be there under the new name
 Key = tuple[str, str]
 
 
-def continued(found: Mapping[str, Proposal], files: pl.DataFrame, tasks: pl.DataFrame, examples: pl.DataFrame) -> dict[str, str]:
-    """New id → the id that the task had before. `tasks`, `examples`: as last published."""
+def continued(found: Mapping[str, Proposal], files: pl.DataFrame, tasks: pl.DataFrame, published: Callable[[], pl.DataFrame]) -> dict[str, str]:
+    """New id → the id that the task had before. `tasks`: as last published; `published`: reads the examples published with them."""
     gone = tasks.filter(~pl.col("task").is_in(list(found)))
     fresh = {name: proposal for name, proposal in found.items() if name not in set(tasks["task"])}
     if gone.is_empty() or not fresh:
         return {}
+    examples = published()
     file_ids = dict(files.select("path", "file_id").iter_rows())
     content = {name: _of_proposal(proposal, file_ids) for name, proposal in fresh.items()}
     renamed: dict[str, str] = {}

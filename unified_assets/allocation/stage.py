@@ -96,8 +96,7 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
     files = usable_files(store.table("catalog"), store.table("quality_report"))
     usable = files.filter(pl.col("refusal").is_null() & ~pl.col("path").map_elements(lambda path: is_config(path, settings), return_dtype=pl.Boolean))
     view = Lake(settings.raw, usable, overrides)
-    tasks, examples = store.table("tasks"), store.table("examples")
-    found, notes = collect(view, adapters, overrides, log, lambda spaces: continued(spaces, usable, tasks, examples))
+    found, notes = collect(view, adapters, overrides, log, lambda spaces: continued(spaces, usable, store.table("tasks"), lambda: store.table("examples")))
     sources = {path for item in found for path in item.proposal.label_sources}
     found += pairs_of(view, sources)
     by_path = {

@@ -12,6 +12,7 @@ MANY_ROWS = 50  # with more records than this, a few exceptions do not clear a f
 CERTAIN = 0.98
 MEASURED = 2000  # records that a field is measured on
 MOST_CLASSES = 200
+SEEN = 2000  # characters at either end of a long value
 GAIN = 0.1  # above the majority class, to be said
 MIN_VOTES = 3
 _WORD = re.compile(r"\w+")
@@ -68,9 +69,8 @@ def _by_the_others(counts: Counter[str], label: str) -> bool:
 def measure(column: Column, target: Column) -> str:
     """What a field that is kept out tells of the label, as text; "" where it is not much more than the majority class does."""
     step = max(1, len(column.values) // MEASURED)
-    rows = [
-        (value.strip(), label.strip()) for value, label in zip(column.values[::step], target.values[::step], strict=True) if value.strip() and label.strip()
-    ]
+    pairs = zip(column.values[::step], target.values[::step], strict=True)
+    rows = [(_ends(value.strip()), label.strip()) for value, label in pairs if value.strip() and label.strip()]
     labels = {label for _, label in rows}
     if len(rows) < MIN_ROWS or not 2 <= len(labels) <= MOST_CLASSES:
         return ""
@@ -84,6 +84,11 @@ def measure(column: Column, target: Column) -> str:
     said = f"{how} is right in {shares[how]:.0%} of the records (the majority class in {majority:.0%})" if shares[how] > majority + GAIN else ""
     split = _disagreement(rows, labels)
     return "; ".join(part for part in (said, f"the votes differ in {split:.0%} of them" if split is not None else "") if part)
+
+
+def _ends(value: str) -> str:
+    """A value, of a long one its beginning and its end."""
+    return value if len(value) <= 2 * SEEN else f"{value[:SEEN]} {value[-SEEN:]}"
 
 
 def _named(value: str, labels: set[str]) -> list[str]:
