@@ -11,12 +11,14 @@ import numpy as np
 
 from unified_assets.core.contracts import BaselineScore, TaskData
 from unified_assets.learners.symbolic_equations import equations, parse_number, quantities, same, tokens, written
-from unified_assets.learners.text_features import features, role
-from unified_assets.learners.text_grams import fit_index, weigh
+from unified_assets.learners.text_edits import edits
+from unified_assets.learners.text_features import EDITED, HITS, NUMERIC, REACHED_COLUMNS, features, role
+from unified_assets.learners.text_grams import RowBuilder, SparseRows, fit_index, weigh, word_grams, words
 from unified_assets.learners.text_overlap import overlap
 from unified_assets.learners.text_plan import method_of
 
 MOST_ROWS = 12_000
+MOST_PROBLEMS = 1500
 MOST_BUCKETS = 120_000
 MANY_CLASSES = 20
 
@@ -57,11 +59,14 @@ def _equal(one: str, two: str) -> bool:
 
 def _sparse(data: TaskData, method: str, train: np.ndarray) -> Any:
     """(rows, buckets) scipy matrix of tf-idf n-grams, fitted on the train rows."""
+    return _weighed(features(data, method).sparse, train)
+
+
+def _weighed(sparse: SparseRows, train: np.ndarray) -> Any:
     from scipy.sparse import csr_matrix
 
-    found = features(data, method)
-    weighed = weigh(found.sparse, *(index := fit_index(found.sparse, train, limit=MOST_BUCKETS)))
-    return csr_matrix((weighed.values, weighed.ids, weighed.offsets), shape=(len(found.sparse), max(len(index[0]), 1)))
+    weighed = weigh(sparse, *(index := fit_index(sparse, train, limit=MOST_BUCKETS)))
+    return csr_matrix((weighed.values, weighed.ids, weighed.offsets), shape=(len(sparse), max(len(index[0]), 1)))
 
 
 def _ngrams(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
@@ -76,16 +81,31 @@ def _ngrams(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
 
 
 def _pairs(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
+    """Short pairs by what changed between them and what stands to its left; long ones by words and overlap."""
+    one, two = role(data, "premise", "context", "text"), role(data, "hypothesis", "question")
+    if np.median([len(words(one[row])) / max(len(words(two[row])), 1) for row in train]) <= EDITED:
+        changed = RowBuilder()
+        for first, second in zip(one, two, strict=True):
+            changed.add(edits(words(first), words(second)))
+        return _logistic(data, _weighed(changed.rows(), train), None, train, test, cost=8.0)
+    dense = np.stack([overlap(first, second) for first, second in zip(one, two, strict=True)])
+    return _logistic(data, _sparse(data, "pair", train), dense, train, test, cost=2.0)
+
+
+def _questions(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
+    """Words, parsed percentages with what formulas say, and a rule parser's verdict."""
+    return _logistic(data, _sparse(data, "question", train), features(data, "question").dense, train, test, cost=2.0)
+
+
+def _logistic(data: TaskData, sparse: Any, dense: np.ndarray | None, train: np.ndarray, test: np.ndarray, *, cost: float) -> list[str]:
     from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    one, two = role(data, "premise", "context", "text"), role(data, "hypothesis", "question")
-    dense = np.stack([overlap(first, second) for first, second in zip(one, two, strict=True)])
-    dense = StandardScaler().fit(dense[train]).transform(dense) * 0.3
-    matrix = hstack([_sparse(data, "pair", train), csr_matrix(dense)]).tocsr()
-    model = LogisticRegression(C=2.0, max_iter=300).fit(matrix[train], np.asarray(data.target)[train])
-    return [data.info.classes[place] for place in model.predict(matrix[test])]
+    if dense is not None:
+        sparse = hstack([sparse, csr_matrix(StandardScaler().fit(dense[train]).transform(dense) * 0.3)]).tocsr()
+    model = LogisticRegression(C=cost, max_iter=300).fit(sparse[train], np.asarray(data.target)[train])
+    return [data.info.classes[place] for place in model.predict(sparse[test])]
 
 
 def _formulas(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
@@ -110,58 +130,70 @@ def _columns(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
 
 
 def _choices(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
+    """Overlap features of each option; where the options are numbers, the one that most equations over the text's numbers reach."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    assert data.options is not None
     assert data.target is not None
-    stems = role(data, "premise", "context", "question", "text")
-    rows: dict[int, np.ndarray] = {}
-    for row in (*train.tolist(), *test.tolist()):
-        found = np.stack([overlap(stems[row], option) for option in data.options[row]])
-        rows[row] = np.concatenate([found, found - found.mean(axis=0)], axis=1)
-    right = np.concatenate([np.arange(len(rows[row])) == int(data.target[row]) for row in train.tolist()])
-    stacked = np.concatenate([rows[row] for row in train.tolist()])
+    found = features(data, "choice")
+    spans = {row: slice(int(found.starts[row]), int(found.starts[row + 1])) for row in (*train.tolist(), *test.tolist())}
+    numeric = found.dense[:, REACHED_COLUMNS]
+    if np.mean([numeric[spans[row], NUMERIC].any() for row in train.tolist()]) > 0.5:
+        return [str(int(numeric[spans[row], HITS].argmax())) for row in test.tolist()]
+    right = np.concatenate([np.arange(spans[row].stop - spans[row].start) == int(data.target[row]) for row in train.tolist()])
+    stacked = np.concatenate([found.dense[spans[row]] for row in train.tolist()])
     if right.all() or not right.any():
         return ["0"] * len(test)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300)).fit(stacked, right)
-    return [str(int(model.decision_function(rows[row]).argmax())) for row in test.tolist()]
+    return [str(int(model.decision_function(found.dense[spans[row]]).argmax())) for row in test.tolist()]
 
 
 def _word_problems(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
-    """A linear classifier picks an equation template, which is then filled with the numbers of the text."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    """Logistic regression says of each equation over the numbers of a text whether it is the one asked for."""
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
 
     assert data.target is not None
-    texts = role(data, "context", "question", "text", "premise")
-    candidates = {row: {(e.shape, e.arguments): e.value for e in equations(quantities(tokens(texts[row])))} for row in (*train.tolist(), *test.tolist())}
-    known, names = [], []
-    for row in train.tolist():
-        answer = parse_number(str(data.target[row]))
-        template = next((key for key, value in candidates[row].items() if answer is not None and same(value, answer)), None)
-        if template is not None:
-            known.append(row)
-            names.append(f"{template[0]} {template[1]}")
-    point = sum(str(data.target[row]).endswith(".0") for row in train) * 2 > len(train)
-    frequent = [name for name, _ in Counter(names).most_common(60)]
-    chosen = [place for place, name in enumerate(names) if name in set(frequent)]
-    if len({names[place] for place in chosen}) < 2:
+    hasher, texts = FeatureHasher(1 << 18, input_type="string", alternate_sign=False), role(data, "context", "question", "text", "premise")
+    chosen = train[:MOST_PROBLEMS] if len(train) > MOST_PROBLEMS else train
+    rows, right = [], []
+    for row in chosen.tolist():
+        candidates, answer = _ranked(texts[row]), parse_number(str(data.target[row]))
+        fits = [answer is not None and same(value, answer) for value, _ in candidates]
+        if any(fits):
+            rows.append(hasher.transform([grams for _, grams in candidates]))
+            right += fits
+    if not rows:
         return [Counter(_answer(data, row) for row in train).most_common(1)[0][0]] * len(test)
-    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10, max_iter=200))
-    model.fit([texts[known[place]] for place in chosen], [names[place] for place in chosen])
-    scores = model.decision_function([texts[row] for row in test])
-    scores = scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
-    return [
-        _filled(candidates[row], [str(model.classes_[place]) for place in (-scores[index]).argsort()], point=point) for index, row in enumerate(test.tolist())
-    ]
+    point = sum(str(data.target[row]).endswith(".0") for row in train) * 2 > len(train)
+    model = LogisticRegression(C=1.0, max_iter=100).fit(vstack(rows), right) if not all(right) else None
+    out = []
+    for row in test.tolist():
+        candidates = _ranked(texts[row])
+        scores = (
+            model.decision_function(hasher.transform([grams for _, grams in candidates])) if model is not None and candidates else np.zeros(len(candidates))
+        )
+        out.append(written(candidates[int(np.argmax(scores))][0], point=point) if candidates else "")
+    return out
 
 
-def _filled(candidates: dict[tuple[str, tuple[int, ...]], float], ranked: list[str], *, point: bool) -> str:
-    values = {f"{shape} {arguments}": value for (shape, arguments), value in candidates.items()}
-    return next((written(values[name], point=point) for name in ranked if name in values), "")
+def _ranked(text: str) -> list[tuple[float, list[str]]]:
+    """Each equation's value, and its operation joined with the words of the question and the words beside its numbers."""
+    parts = tokens(text)
+    numbers = quantities(parts)
+    stops = [place for place, part in enumerate(parts[:-1]) if part in {".", "?"}]
+    asked = [part for part in parts[stops[-1] + 1 if stops else 0 :] if not part[0].isdigit()]
+    out = []
+    for equation in equations(numbers):
+        shape = equation.shape
+        grams = [shape, f"{shape}{equation.arguments}{len(numbers)}", *(f"{shape}|{gram}" for gram in word_grams(asked))]
+        for letter, place in zip("abc", equation.arguments, strict=False):
+            spot = numbers[place].place
+            grams += [f"{shape}{letter}|{part}" for part in parts[max(spot - 4, 0) : spot + 5] if not part[0].isdigit()]
+        out.append((equation.value, grams))
+    return out
 
 
 def _nearest(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
@@ -180,11 +212,11 @@ def _nearest(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:
 Solver = Callable[[TaskData, np.ndarray, np.ndarray], list[str]]
 SOLVERS: dict[str, tuple[str, Solver]] = {
     "sentence": ("tf-idf of words and characters, linear SVM (logistic regression for two classes)", _ngrams),
-    "pair": ("tf-idf of words and edits with overlap features, logistic regression", _pairs),
-    "question": ("tf-idf of words with overlap features, logistic regression", _pairs),
+    "pair": ("edits with the words to their left (long premises: words and overlap), logistic regression", _pairs),
+    "question": ("tf-idf of words, parsed percentages and rules, logistic regression", _questions),
     "formula": ("tf-idf of symbols, logistic regression", _formulas),
     "columns": ("asymmetry features, logistic regression", _columns),
-    "choice": ("overlap features of each option, logistic regression", _choices),
-    "word_problem": ("equation template by tf-idf and logistic regression", _word_problems),
+    "choice": ("overlap and parser features of each option, logistic regression; numbers: the option most equations reach", _choices),
+    "word_problem": ("logistic regression over operations on the numbers of the text", _word_problems),
     "arithmetic": ("answer of the nearest training expression by character n-grams", _nearest),
 }

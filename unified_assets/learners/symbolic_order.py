@@ -6,9 +6,23 @@ from itertools import permutations
 
 MOST_OBJECTS = 7
 ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6}
-# Words that say "towards the low end" of the scale. The low end is: left, oldest, cheapest, lowest rank last, and so on.
-LOW = ("left", "old", "cheap", "bottom", "last", "below", "less expensive")
-HIGH = ("right", "new", "expensive", "top", "first", "above", "more expensive", "most expensive")
+# Words that say "towards the low end" of the scale: left, old, cheap, last, short and the like; and those that say the other end.
+LOWER = (
+    r"left of|older than|cheaper than|less expensive than|below|behind|after|later than|"
+    r"shorter than|smaller than|lighter than|slower than|worse than|weaker than|lower than|poorer than"
+)
+HIGHER = (
+    r"right of|newer than|younger than|more expensive than|pricier than|dearer than|above|ahead of|before|earlier than|taller than|bigger than|"
+    r"larger than|heavier than|faster than|better than|stronger than|higher than|richer than"
+)
+COSTS = re.compile(r"\b(?:costs?|weighs?|measures?|earns?|holds?) (?P<way>more|less) than\b")
+LOWEST = r"from the (?:left|bottom)|leftmost|oldest|cheapest|least expensive|lowest|\blast\b|shortest|smallest|lightest|slowest|worst|weakest|poorest"
+HIGHEST = (
+    r"from the (?:right|top)|rightmost|newest|youngest|most expensive|priciest|dearest|highest|\bfirst\b|finished|came in|placed|"
+    r"\b(?:was|is) (?:second|third|fourth|fifth|sixth)$|tallest|biggest|largest|heaviest|"
+    r"fastest|best|strongest|richest"
+)
+NEIGHBOURS = re.compile(r"\b(?:immediately|directly|just|right next)\b")
 LISTED = re.compile(r":\s*([^.]+)\.")
 Clue = Callable[[dict[str, int]], bool]
 
@@ -51,6 +65,9 @@ def parse_clue(sentence: str, names: tuple[str, ...]) -> Clue | None:
     text = re.sub(r"^[A-Z][).]\s*", "", sentence).strip(" .").lower()
     found = sorted((place, name) for name in names if (place := _find(name, text)) >= 0)
     size = len(names)
+    if len(found) == 3 and re.search(r"\bbetween\b", text):
+        one, low, high = (name for _, name in found)
+        return lambda place: min(place[low], place[high]) < place[one] < max(place[low], place[high])
     if len(found) == 2:
         return _comparison(text, found[0][1], found[1][1])
     if len(found) == 1:
@@ -64,20 +81,31 @@ def _find(name: str, text: str) -> int:
 
 
 def _comparison(text: str, one: str, two: str) -> Clue | None:
-    if re.search(r"\b(?:left of|older than|cheaper than|less expensive than|below)\b", text):
-        return lambda place: place[one] < place[two]
-    if re.search(r"\b(?:right of|newer than|more expensive than|above)\b", text):
-        return lambda place: place[one] > place[two]
-    return None
+    if re.search(r"\b(?:next to|beside|adjacent to)\b", text):
+        return lambda place: abs(place[one] - place[two]) == 1
+    costs = COSTS.search(text)
+    lower = bool(re.search(rf"\b(?:{LOWER})\b", text)) or bool(costs and costs.group("way") == "less")
+    higher = bool(re.search(rf"\b(?:{HIGHER})\b", text)) or bool(costs and costs.group("way") == "more")
+    if lower == higher:
+        return None
+    low, high = (one, two) if lower else (two, one)
+    if NEIGHBOURS.search(text):
+        return lambda place: place[low] + 1 == place[high]
+    return _denied(text, lambda place: place[low] < place[high])
+
+
+def _denied(text: str, clue: Clue) -> Clue:
+    """The clue, or its opposite where the sentence denies it."""
+    return (lambda place: not clue(place)) if re.search(r"\bnot\b|n't\b", text) else clue
 
 
 def _position(text: str, name: str, size: int) -> Clue | None:
     rest = text.split(name, 1)[1]
     step = next((number for word, number in ORDINALS.items() if re.search(rf"\b{word}\b", rest) and word != "first"), 0)
-    if re.search(r"from the (?:left|bottom)|leftmost|oldest|cheapest|lowest|\blast\b", rest):
+    if re.search(LOWEST, rest):
         wanted = step
-    elif re.search(r"from the (?:right|top)|rightmost|newest|most expensive|highest|\bfirst\b|finished", rest):
+    elif re.search(HIGHEST, rest):
         wanted = size - 1 - step
     else:
         return None
-    return lambda place: place[name] == wanted
+    return _denied(text, lambda place: place[name] == wanted)

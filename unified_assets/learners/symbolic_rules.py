@@ -9,13 +9,22 @@ import re
 from dataclasses import dataclass
 from itertools import product
 
+from unified_assets.learners.symbolic_phrasing import plain, plain_question
+
 MOST_SENTENCES, MOST_FACTS = 200, 5000
-VARIABLES = frozenset({"something", "someone", "they", "it", "he", "she", "them", "people", "things", "thing", "person"})
+VARIABLES = frozenset({"something", "someone", "everyone", "anyone", "they", "it", "he", "she", "them", "people", "things", "thing", "person"})
+UNREAD = frozenset(  # words of a sentence that is no plain fact: taken for one, it would give verdicts that nothing supports
+    {
+        "who", "which", "that", "if", "unless", "when", "whenever", "no", "none", "never", "only", "some", "most", "or", "either", "everybody",
+        "everything", "anybody", "anything", "whoever", "whatever", "because", "but", "except", "might", "may", "could", "would", "should",
+    }
+)  # fmt: skip
 LEAD = re.compile(r"^.*?(?:statement|conclusion)[^.?!:]*[?:]\s*", re.IGNORECASE | re.DOTALL)
 SENTENCE = re.compile(r"[^.!?]+[.!?]?")
 COPULA = re.compile(r"^(?P<subject>(?:the )?[\w' -]+?) (?:is|are|was|were)(?P<negated> not)? (?P<rest>.+)$")
 NOUN = r"(?:the \w+(?: \w+)??|\w+)"
 VERB = re.compile(rf"^(?P<subject>{NOUN}) (?:(?P<negated>(?:does|do|did) not) )?(?P<verb>(?!the |not |does )\w+) (?P<object>{NOUN})$")
+MODALS = frozenset({"can", "will", "shall", "must", "has", "have", "tend", "tends"})
 QUANTIFIED = re.compile(r"^(?:every|each|all|any) (?P<rest>.+)$")
 
 
@@ -65,12 +74,12 @@ def parse_theory(context: str) -> tuple[frozenset[Atom], tuple[Rule, ...]] | Non
         return None
     facts: set[Atom] = set()
     rules: list[Rule] = []
-    for sentence in sentences:
-        rule = _rule(sentence)
+    for sentence in map(_squeezed, sentences):
+        rule = _rule(sentence) if not (UNREAD - {"if"}) & set(sentence.split()) else None
         if rule is not None:
             rules.append(rule)
             continue
-        atoms = _clause(sentence, variable=False)
+        atoms = _clause(sentence, variable=False) if not UNREAD & set(sentence.split()) else []
         if not atoms:
             return None
         facts.update(atoms)
@@ -79,9 +88,13 @@ def parse_theory(context: str) -> tuple[frozenset[Atom], tuple[Rule, ...]] | Non
 
 def parse_statement(question: str) -> Atom | None:
     """The one statement a question asks about."""
-    text = LEAD.sub("", question.strip()).strip(" .!?\n").lower()
-    atoms = _clause(text, variable=False)
+    text = _squeezed(plain_question(LEAD.sub("", question.strip())).strip(" .!?\n").lower())
+    atoms = _clause(text, variable=False) if not UNREAD & set(text.split()) else []
     return atoms[0] if len(atoms) == 1 else None
+
+
+def _squeezed(sentence: str) -> str:
+    return " ".join(plain(sentence).split())
 
 
 def chain(facts: frozenset[Atom], rules: tuple[Rule, ...]) -> frozenset[Atom]:
@@ -146,7 +159,7 @@ def _clause(text: str, *, variable: bool) -> list[Atom]:
         parts = _properties(found.group("rest"))
         return [Atom(subject, "is", word.removeprefix("not "), denied == word.startswith("not ")) for word in parts]
     found = VERB.match(text)
-    if found:
+    if found and found.group("verb") not in MODALS:
         subject, target = (_name(found.group(part), variable=variable) for part in ("subject", "object"))
         return [Atom(subject, _singular_verb(found.group("verb")), target, not found.group("negated"))]
     return []

@@ -1,8 +1,8 @@
-"""Written arithmetic → its answer, digit by digit from the lowest, by a small recurrent network that carries.
+"""Written arithmetic → its answer, column by column from the lowest digit, by a small network that carries.
 
-Digits of both operands and of the result are aligned by their power of ten (the coupling that makes addition learnable at
-all), read in both directions so that the sign of a difference is known to every digit. × and ÷ are worked out in
-scratch steps (partial products, running sums, repeated differences), each one a call of the same network.
+The network learns single columns: an operation, two digits and what is carried in → the digit to write and what is carried
+out. Columns are all it ever sees, so operands of any length are worked out alike. × and ÷ are worked out in scratch steps
+(partial products, running sums, repeated differences), each one a pass of the same network over its columns.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
-from unified_assets.learners.symbolic_arithmetic import MOST_DIGITS, Number, Step, Work, exact, parse, solve_exactly, work, written
+from unified_assets.learners.symbolic_arithmetic import ADD, MOST_DIGITS, SUBTRACT, TIMES_DIGIT, Number, Step, Work, exact, parse, solve_exactly, work, written
 from unified_assets.learners.symbolic_equations import parse_number
 
-BLANK = 10
+RANDOM_PRACTICE = 16  # further steps of each operation in a batch, of random operands
+LONGEST_PRACTICE = 8  # digits of those
 MOST_STEPS = 2000  # of one expression, when answering
 TRAINING_STEPS = 256  # of one batch: a division alone may ask for a hundred
 Lesson = tuple[Step, int]
@@ -44,21 +45,53 @@ def lessons(text: str, target: str) -> tuple[Lesson, ...]:
 
 
 def practice(found: list[Lesson]) -> list[Lesson]:
-    """As many steps again, of operands that did not stand together, worked out exactly; none where the data's answers are no arithmetic."""
+    """Steps of the same operations on other operands, worked out exactly; none where the data's answers are no arithmetic."""
     if any(exact(step) != value for step, value in found):
         return []
     out: list[Lesson] = []
     for operation in range(3):
         steps = [step for step, _ in found if step.operation == operation]
+        if not steps:
+            continue
         order = torch.randperm(len(steps)).tolist()
-        for step, other in zip(steps, (steps[place] for place in order), strict=True):
-            mixed = Step(operation, step.first, other.second)
-            out.append((mixed, exact(mixed)))
+        mixed = [Step(operation, step.first, other.second) for step, other in zip(steps, (steps[place] for place in order), strict=True)]
+        digits = torch.randint(0, 10, (RANDOM_PRACTICE, 2, LONGEST_PRACTICE)).tolist()
+        drawn = [(int("".join(map(str, one))), int("".join(map(str, two)))) for one, two in digits]
+        mixed += [Step(operation, one, two % 10 if operation == TIMES_DIGIT else two) for one, two in drawn]
+        out += [(step, exact(step)) for step in mixed]
+    return out
+
+
+def swapped(step: Step) -> Step:
+    """The step with its operands the other way round."""
+    return Step(step.operation, step.second, step.first)
+
+
+def columns(steps: list[Step]) -> tuple[np.ndarray, np.ndarray]:
+    """(steps, places, 2) digits of both operands, lowest first, one place more than the longest has; and the operations (steps,)."""
+    width = max(max(len(str(step.first)), len(str(step.second))) for step in steps) + 1
+    digits = np.zeros((len(steps), width, 2), np.int64)
+    for place, step in enumerate(steps):
+        for side, value in enumerate((step.first, step.second)):
+            shown = str(value)[::-1]
+            digits[place, : len(shown), side] = [int(digit) for digit in shown]
+        if step.operation == TIMES_DIGIT:
+            digits[place, :, 1] = step.second
+    return digits, np.asarray([step.operation for step in steps], np.int64)
+
+
+def carries(digits: np.ndarray, operations: np.ndarray) -> np.ndarray:
+    """(steps, places + 1): what long addition, subtraction and multiplication carry (or borrow) into each place, and out of the last."""
+    out = np.zeros((len(digits), digits.shape[1] + 1), np.int64)
+    for place in range(digits.shape[1]):
+        first, second, carried = digits[:, place, 0], digits[:, place, 1], out[:, place]
+        borrowed = (first - second - carried < 0).astype(np.int64)
+        out[:, place + 1] = np.where(operations == SUBTRACT, borrowed, np.where(operations == ADD, first + second + carried, first * second + carried) // 10)
     return out
 
 
 class ArithmeticHead(nn.Module):
-    """`forward`: aligned digits → logits of result digits (steps, places, 10) and of a minus sign (steps,)."""
+    """`column`: (k,) operations, digits and carries → (k, 10) logits of the digit to write and (k, 10) of the carry."""
 
     point: Tensor
 
@@ -66,11 +99,14 @@ class ArithmeticHead(nn.Module):
         super().__init__()
         self.info = TaskInfo.from_dict(entry["info"])
         self.register_buffer("point", torch.zeros(1))
-        self.digit = nn.Embedding(11, 16)
-        self.operation = nn.Embedding(3, 8)
-        self.recurrent = nn.GRU(2 * 16 + 8, 64, num_layers=2, batch_first=True, bidirectional=True)
-        self.result = nn.Linear(128, 10)
-        self.minus = nn.Linear(128, 1)
+        self.first, self.second, self.carried = nn.Embedding(30, 32), nn.Embedding(30, 32), nn.Embedding(30, 32)  # digits by operation
+        self.layers = nn.Sequential(nn.Linear(96, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 20))
+
+    def column(self, operations: Tensor, first: Tensor, second: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
+        """One column of every step, all arguments of the same shape."""
+        base = 10 * operations
+        logits = self.layers(torch.cat([self.first(base + first), self.second(base + second), self.carried(base + carried)], dim=-1))
+        return logits[..., :10], logits[..., 10:]
 
     def fit_statistics(self, data: TaskData) -> None:
         """How answers are written in this data."""
@@ -81,23 +117,8 @@ class ArithmeticHead(nn.Module):
         """One Adam."""
         return [torch.optim.AdamW(self.parameters(), lr=5 * rate, weight_decay=0.001)]
 
-    def _run(self, steps: list[Step]) -> tuple[Tensor, Tensor]:
-        width = max(max(len(str(step.first)), len(str(step.second))) for step in steps) + 1
-        digits = np.full((len(steps), width, 2), BLANK, np.int64)
-        for place, step in enumerate(steps):
-            first, second = str(step.first)[::-1], str(step.second)[::-1]
-            digits[place, : len(first), 0] = [int(digit) for digit in first]
-            if step.operation == 2:
-                digits[place, :, 1] = step.second
-            else:
-                digits[place, : len(second), 1] = [int(digit) for digit in second]
-        inputs = self.digit(torch.from_numpy(digits).to(self.point.device)).flatten(2)
-        operations = torch.tensor([step.operation for step in steps], device=self.point.device)
-        hidden, last = self.recurrent(torch.cat([inputs, self.operation(operations)[:, None].expand(-1, width, -1)], dim=2))
-        return self.result(hidden), self.minus(torch.cat([last[-2], last[-1]], dim=1))[:, 0]
-
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Tensor | None, trunk: nn.Module) -> Tensor:
-        """Cross-entropy of the digits and the sign of every step; answers in words cannot be taught softly."""
+        """Cross-entropy of every column's digit and carry; answers in words cannot be taught softly."""
         del soft_targets, trunk
         assert data.target is not None
         texts = data.texts["expression"]
@@ -105,16 +126,21 @@ class ArithmeticHead(nn.Module):
         if len(found) > TRAINING_STEPS:
             found = [found[place] for place in torch.randperm(len(found))[:TRAINING_STEPS].tolist()]
         if not found:
-            return self.result.weight.sum() * 0.0
+            return self.first.weight.sum() * 0.0
         found += practice(found)
-        digits, minus = self._run([step for step, _ in found])
-        wanted = np.zeros(digits.shape[:2], np.int64)
+        steps = [swapped(step) if value < 0 else step for step, value in found]  # a negative difference is the other one with a sign
+        digits, operations = columns(steps)
+        carried = carries(digits, operations)
+        wanted: np.ndarray = np.zeros((len(found), digits.shape[1]), np.int64)
         for place, (_, value) in enumerate(found):
-            shown = str(abs(value))[::-1][: wanted.shape[1]]
+            shown = str(abs(value))[::-1][: digits.shape[1]]
             wanted[place, : len(shown)] = [int(digit) for digit in shown]
-        signs = torch.tensor([float(value < 0) for _, value in found], device=minus.device)
-        loss = functional.cross_entropy(digits.flatten(0, 1), torch.from_numpy(wanted).to(digits.device).flatten())
-        return loss + 0.3 * functional.binary_cross_entropy_with_logits(minus, signs)
+        device = self.point.device
+        spread = np.broadcast_to(operations[:, None], wanted.shape)
+        inputs = (spread, digits[:, :, 0], digits[:, :, 1], carried[:, :-1])
+        written_down, handed_on = self.column(*(torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in inputs))
+        loss = functional.cross_entropy(written_down.flatten(0, 1), torch.from_numpy(wanted).to(device).flatten())
+        return loss + functional.cross_entropy(handed_on.flatten(0, 1), torch.from_numpy(np.ascontiguousarray(carried[:, 1:])).to(device).flatten())
 
     def predict(self, data: TaskData, rows: np.ndarray, trunk: nn.Module) -> Prediction:  # noqa: ARG002 - as all heads
         """Answers of these rows; all expressions advance together, one step of each a call."""
@@ -151,11 +177,27 @@ class ArithmeticHead(nn.Module):
             pending[index] = (solution, step)
 
     def _answer(self, steps: list[Step]) -> tuple[list[int], np.ndarray]:
+        values, sure, borrowed = self._columns(steps)
+        again = [place for place, step in enumerate(steps) if step.operation == SUBTRACT and borrowed[place]]
+        if again:  # a borrow is left over: the difference is negative
+            others, surely, _ = self._columns([swapped(steps[place]) for place in again])
+            for place, value, probability in zip(again, others, surely, strict=True):
+                values[place] = -value
+                sure[place] *= probability
+        return values, sure
+
+    def _columns(self, steps: list[Step]) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """(values, confidence, what the last column carries out) of all steps, worked out from the lowest digit."""
+        digits, operations = (torch.from_numpy(part).to(self.point.device) for part in columns(steps))
+        carried, sure = torch.zeros_like(operations), torch.zeros(len(steps), device=self.point.device)
+        shown = []
         with torch.no_grad():
-            digits, minus = self._run(steps)
-            best = functional.log_softmax(digits, dim=2).max(dim=2)
-            negative = minus > 0
-        weights = best.indices.cpu().numpy()
-        values = [int("".join(str(digit) for digit in row[::-1])) for row in weights]
-        signed = [-value if sign else value for value, sign in zip(values, negative.tolist(), strict=True)]
-        return signed, np.exp(best.values.sum(dim=1).cpu().numpy())
+            for place in range(digits.shape[1]):
+                logits, handed_on = self.column(operations, digits[:, place, 0], digits[:, place, 1], carried)
+                best = functional.log_softmax(logits, dim=1).max(dim=1)
+                carried = handed_on.argmax(dim=1)
+                sure = sure + best.values
+                shown.append(best.indices)
+        rows = torch.stack(shown, dim=1).cpu().numpy()
+        values = [int("".join(str(digit) for digit in row[::-1])) for row in rows]
+        return values, np.exp(sure.cpu().numpy()), carried.cpu().numpy()

@@ -7,53 +7,73 @@ OPERATORS = frozenset(
     {
         "no", "not", "n't", "never", "none", "nobody", "nothing", "neither", "nor", "few", "little", "less", "fewer", "least", "most", "many",
         "all", "every", "each", "any", "some", "several", "both", "if", "unless", "without", "before", "after", "than", "only", "at", "exactly",
-        "either", "refused", "failed", "doubt", "deny", "hardly", "rarely", "seldom", "barely", "whoever", "anyone", "everyone", "someone", "two",
-        "three", "four", "five", "ten", "more",
+        "either", "refused", "refuse", "failed", "doubt", "deny", "hardly", "rarely", "seldom", "barely", "whoever", "anyone", "anything", "everyone",
+        "someone", "two", "three", "four", "five", "ten", "more", "lack", "avoid", "stop", "too", "cannot",
     }
 )  # fmt: skip
-MOST_WORDS = 80
+NEGATIVE = OPERATORS & frozenset(
+    {
+        "no", "not", "n't", "never", "none", "nobody", "nothing", "neither", "nor", "few", "little", "less", "fewer", "if", "unless", "without",
+        "before", "than", "hardly", "rarely", "seldom", "barely", "refused", "refuse", "failed", "doubt", "deny", "whoever", "cannot", "every", "each",
+        "all", "any", "anyone", "anything", "lack", "avoid", "stop", "too",
+    }
+)  # fmt: skip
+MOST_WORDS, MOST_CHANGES = 80, 4
+FAR = 6  # words between an operator and a change, at most counted
+Change = tuple[int, int, int, int]  # [start, end) in the first sentence became [begin, stop) in the second
+
+
+def changes(first: Sequence[str], second: Sequence[str]) -> list[Change]:
+    """The first changes between two token lists, in order."""
+    first, second = list(first[:MOST_WORDS]), list(second[:MOST_WORDS])
+    found = SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
+    return [(start, end, begin, stop) for tag, start, end, begin, stop in found if tag != "equal"][:MOST_CHANGES]
+
+
+def operators(words: Sequence[str]) -> list[str]:
+    """The operators in order; a contracted negation counts as one."""
+    plain = ["n't" if word.endswith("n't") else word for word in words]
+    return [word for word in plain if word in OPERATORS]
 
 
 def edits(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
-    """Features of each change: its type, its words, the words and operators to its left in the first sentence."""
+    """Features of each change: its kind by the operators around it, the words to its left, its own words."""
     first, second = list(first[:MOST_WORDS]), list(second[:MOST_WORDS])
-    changes = [change for change in SequenceMatcher(None, first, second, autojunk=False).get_opcodes() if change[0] != "equal"]
-    kinds = "+".join(_kind(first[a:b], second[c:d]) for _, a, b, c, d in changes[:4])
+    found = changes(first, second)
+    kinds = "+".join(kind_of(first[start:end], second[begin:stop]) for start, end, begin, stop in found)
     yield f"kinds={kinds}"
-    operators = [word for word in first if word in OPERATORS]
-    yield f"ops={' '.join(operators[:5])}"
-    yield f"ops={' '.join(operators[:5])}|{kinds}"
-    for word in set(first):
-        yield f"in={word}|{kinds}"
-    for _, start, end, begin, stop in changes[:4]:
-        yield from _change(first, second, (start, end, begin, stop))
+    yield f"kinds={kinds}|{' '.join(operators(first)[:4])}"
+    for change in found:
+        yield from _change(first, second, change)
 
 
-def _change(first: Sequence[str], second: Sequence[str], span: tuple[int, int, int, int]) -> Iterator[str]:
-    start, end, begin, stop = span
+def _change(first: Sequence[str], second: Sequence[str], change: Change) -> Iterator[str]:
+    start, end, begin, stop = change
     taken, put = first[start:end], second[begin:stop]
-    kind = _kind(taken, put)
-    left = [word for word in first[:start] if word in OPERATORS]
-    yield f"near={' '.join(left[-1:])}|{kind}"
-    yield f"near2={' '.join(left[-2:])}|{kind}"
-    yield f"left={' '.join(left)}|{kind}"
-    yield f"first={first[0] if first else ''}|{kind}"
-    yield f"before={' '.join(first[max(start - 1, 0) : start])}|{kind}"
-    for word in set(first[:start]):
-        yield f"leftword={word}|{kind}"
-    for word in taken:
-        yield f"taken={word}"
-        yield f"taken={word}|{' '.join(left[-1:])}"
-    for word in put:
-        yield f"put={word}"
-        yield f"put={word}|{' '.join(left[-1:])}"
-    yield f"swap={' '.join(taken)}>{' '.join(put)}"
-    if taken[-1:] and put[-1:]:
-        yield f"heads={taken[-1]}>{put[-1]}"
-        yield f"grows={len(put) > len(taken)}|{put[-1] in taken or taken[-1] in put}|{' '.join(left[-1:])}"
+    kind = kind_of(taken, put)
+    left, everywhere = operators(first[:start]), operators(first)
+    near, odd = " ".join(left[-1:]), sum(word in NEGATIVE for word in left) % 2
+    yield from (f"{kind}|near={near}", f"{kind}|near={near}|{_gap(first, start)}", f"{kind}|near2={' '.join(left[-2:])}", f"{kind}|left={' '.join(left)}")
+    yield from (f"{kind}|all={' '.join(everywhere)}", f"{kind}|first={' '.join(everywhere[:1])}", f"{kind}|odd={odd}")
+    yield from (f"{kind}|right={' '.join(operators(first[end:]))}|{near}", f"{kind}|comma={',' in first[:start]}|{near}")
+    yield from (f"{kind}|word={word}" for word in set(first[:start]))
+    yield from (f"{kind}|before={' '.join(first[max(start - size, 0) : start])}" for size in (1, 2))
+    yield f"{kind}|after={' '.join(first[end : end + 1])}"
+    for name, words in (("put", put), ("taken", taken)):
+        for word in words:
+            yield from (f"{kind}|{name}={word}", f"{kind}|{name}={word}|{odd}", f"{kind}|{name}={word}|{near}")
+    if kind == "swap":
+        yield from (f"swap={taken[-1]}>{put[-1]}", f"swap={taken[-1]}>{put[-1]}|{odd}", f"swap={len(put) - len(taken)}|{near}")
+        yield f"grows={(put[-1] in taken) - (taken[-1] in put)}|{odd}"
 
 
-def _kind(taken: Sequence[str], put: Sequence[str]) -> str:
+def _gap(words: Sequence[str], place: int) -> int:
+    """Words between the nearest operator to the left and this place."""
+    return next((min(gap, FAR) for gap, word in enumerate(reversed(words[:place])) if operators([word])), FAR + 1)
+
+
+def kind_of(taken: Sequence[str], put: Sequence[str]) -> str:
+    """put, taken, longer or shorter (one holds all words of the other) or swap."""
     if not taken or not put:
         return "put" if put else "taken"
     one, two = set(taken), set(put)

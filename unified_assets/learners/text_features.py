@@ -8,13 +8,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from unified_assets.core.contracts import TaskData
-from unified_assets.learners import symbolic_columns, symbolic_equations, symbolic_order, symbolic_percent, symbolic_rules
-from unified_assets.learners.text_edits import edits
+from unified_assets.learners import symbolic_columns, symbolic_equations, symbolic_order, symbolic_percent, symbolic_rules, text_problem
+from unified_assets.learners.text_edits import MOST_WORDS, edits
 from unified_assets.learners.text_grams import RowBuilder, SparseRows, char_grams, word_grams, words
 from unified_assets.learners.text_overlap import NAMES, STOP, overlap
+from unified_assets.learners.text_polarity import monotone
 
 VERDICTS = ("true", "false", "unknown")
 MARKED = re.compile(r"<e([12])>(.*?)</e\1>", re.DOTALL)
+REACHED_COLUMNS = slice(2 * len(NAMES) + 3, 2 * len(NAMES) + 7)  # of a choice's dense features: what equations say
+EDITED = 3  # times as long as the other
+HITS, NUMERIC = 1, 2  # of those: log count of equations that reach the option, whether it is a number
 LETTER = re.compile(r"^\s*\(?[A-Za-z]\s*[).:]\s*")
 
 
@@ -102,14 +106,14 @@ def _places(text: str) -> Iterable[str]:
 
 
 def pair(data: TaskData) -> Features:
-    """Premise and hypothesis: overlap, edits with their operators, words by role; a rule engine's verdict where it can read them."""
+    """Premise and hypothesis: overlap, edits with their operators and directions, words by role; a rule engine's verdict where it can read them."""
     builder, dense = RowBuilder(), []
     for premise, hypothesis in zip(role(data, "premise", "context", "text"), role(data, "hypothesis", "question"), strict=True):
         one, two = words(premise), words(hypothesis)
         shared = set(one) & set(two)
-        changed = edits(one, two) if len(one) <= 80 else ()
+        near = len(one) <= min(MOST_WORDS, EDITED * len(two))  # a longer text is a context, of which the hypothesis is no edit
         crossed = (f"{word}|{'in' if word in shared else 'out'}" for word in set(two))
-        builder.add(changed, word_grams(two), word_grams(one), crossed)
+        builder.add(edits(one, two) if near else (), word_grams(two), word_grams(one), crossed, monotone(one, two) if near else ())
         dense.append(np.concatenate([overlap(premise, hypothesis), overlap(_nearest(premise, hypothesis), hypothesis), _verdict(premise, hypothesis)]))
     return _rows(len(data), dense, builder)
 
@@ -209,80 +213,15 @@ def word_problem(data: TaskData) -> Features:
     """One row for each candidate equation over the numbers in the text; `values` holds what the equations give."""
     builder, dense, starts, values = RowBuilder(), [], [0], []
     for context, asked in zip(role(data, "context", "text", "premise"), role(data, "question"), strict=True):
-        parts = symbolic_equations.tokens(context)
-        border = len(parts)
-        parts += symbolic_equations.tokens(asked)
-        numbers = symbolic_equations.quantities(parts)
-        candidates = symbolic_equations.equations(numbers)
-        begin = border if border < len(parts) and border else _last_sentence(parts)
-        final = [part for part in parts[begin:] if not part[0].isdigit()]
-        asked_grams = list(word_grams(final))
-        body = sorted({part for part in parts[:begin] if part not in STOP and not part[0].isdigit()})
-        problem = _Problem(numbers=numbers, parts=parts, asked=asked_grams, body=body, begin=begin)
+        problem = text_problem.read(context, asked)
+        grams = text_problem.asked_grams(problem)
+        candidates = symbolic_equations.equations(list(problem.numbers))
         for equation in candidates:
-            builder.add(*_equation_features(equation, problem))
-            dense.append(_equation_numbers(equation, numbers))
+            builder.add(*text_problem.equation_features(equation, problem, grams))
+            dense.append(np.asarray([*text_problem.numbers_of(equation, problem).values()], np.float32))
             values.append(equation.value)
         starts.append(starts[-1] + len(candidates))
-    return _rows(len(data), dense or [np.zeros(6, np.float32)][:0], builder, np.asarray(starts), np.asarray(values, np.float64))
-
-
-def _last_sentence(parts: Sequence[str]) -> int:
-    stops = [place for place, part in enumerate(parts[:-1]) if part in {".", ",", "?"}]
-    return stops[-1] + 1 if stops else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Problem:
-    """A word problem taken apart; what is asked stands from token `begin` on."""
-
-    numbers: Sequence[symbolic_equations.Quantity]
-    parts: Sequence[str]
-    asked: Sequence[str]
-    body: Sequence[str]
-    begin: int
-
-
-def _equation_features(equation: symbolic_equations.Equation, problem: _Problem) -> tuple[list[str], list[str], list[str]]:
-    numbers, parts, asked, begin = problem.numbers, problem.parts, problem.asked, problem.begin
-    shape = equation.shape
-    order = "".join(str(place) for place in equation.arguments)
-    form = [shape, f"{shape} {order}", f"{shape} {order} of {len(numbers)}"]
-    places, final = [], set(asked)
-    for letter, argument in zip("abc", equation.arguments, strict=False):
-        spot = numbers[argument].place
-        near = [part for part in parts[max(spot - 4, 0) : spot + 5] if part not in STOP and not part[0].isdigit()]
-        places += [f"{shape} {letter}-1 {' '.join(parts[max(spot - 1, 0) : spot])}", f"{shape} {letter}+1 {' '.join(parts[spot + 1 : spot + 2])}"]
-        places += [f"{shape} {letter}~{part}" for part in near]
-        asked_for = len([part for part in near if part in final])
-        places += [
-            f"{shape} {letter} asked{min(asked_for, 3)}",
-            f"{letter} asked{min(asked_for, 3)}",
-            f"{shape} {letter} late" if spot >= begin else f"{shape} {letter} early",
-        ]
-    left = [place for place in range(len(numbers)) if place not in equation.arguments]
-    for argument in left:
-        spot = numbers[argument].place
-        near = [part for part in parts[max(spot - 4, 0) : spot + 5] if part in final and part not in STOP]
-        places.append(f"{shape} unused asked{min(len(near), 3)}")
-    form.append(f"{shape} leaves{len(left)}")
-    return form, [f"{shape}|{gram}" for gram in asked] + [f"{shape}||{part}" for part in (problem.body[:30] if len(numbers) <= 3 else ())], places
-
-
-def _equation_numbers(equation: symbolic_equations.Equation, numbers: Sequence[symbolic_equations.Quantity]) -> np.ndarray:
-    used = [numbers[place].value for place in equation.arguments]
-    value = equation.value
-    return np.asarray(
-        [
-            float(value.is_integer()),
-            np.log1p(value),
-            float(value == 0),
-            float(value > max(used)),
-            float(value in {number.value for number in numbers}),
-            len(used) / max(len(numbers), 1),
-        ],
-        np.float32,
-    )
+    return _rows(len(data), dense, builder, np.asarray(starts), np.asarray(values, np.float64))
 
 
 METHODS: dict[str, Callable[[TaskData], Features]] = {

@@ -19,11 +19,13 @@ from unified_assets.learners.text_plan import bucket_limit, feature_rows
 from unified_assets.learners.text_start import choice_start, linear_start
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
-from unified_assets.learners.text_trunk_torch import MATCHES, SENTENCE_WIDTH, TextTrunk
+from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, SENTENCE_WIDTH, TextTrunk
 
 WIDE_RATE, STARTED_RATE, SMALL_RATE, BAG_RATE = 0.3, 0.03, 0.003, 0.1  # at the usual learning rate of 2e-3
+SETTLED = 0.02
 FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
+COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
 IMPOSSIBLE = -1e9
 
 
@@ -115,7 +117,8 @@ class NgramHead(nn.Module):
         found = features(data, self.method)
         dense = self._standardised(found.dense)
         sizes = (len(self.hashes), self.outputs)
-        table, side, bias = linear_start(self._weigh(data), dense, np.asarray(data.target), rows, sizes)
+        groups = (data.groups or data.example_ids) if self.small else None
+        table, side, bias = linear_start(self._weigh(data), dense, np.asarray(data.target), rows, sizes, groups=groups)
         with torch.no_grad():
             self.wide.weight[:-1] = torch.from_numpy(table)
             self.wide.bias.copy_(torch.from_numpy(bias))
@@ -140,7 +143,8 @@ class NgramHead(nn.Module):
         tables = [module for module in self.modules() if isinstance(module, RowTable)]
         biases = {id(table.bias) for table in tables}
         rest = [parameter for parameter in self.parameters() if id(parameter) not in biases]
-        found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=2e-3 * factor, weight_decay=0.05)]
+        settled = self.small and not self.by_candidate  # a linear head chosen by cross-validation: few rows teach no more than it knows
+        found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=(SETTLED if settled else 1.0) * 2e-3 * factor, weight_decay=0.05)]
         found.append(TableOptimizer([self.wide], lr=self._wide_rate() * factor))
         if self.width:
             found.append(TableOptimizer([self.bag], lr=BAG_RATE * factor))
@@ -181,6 +185,8 @@ class NgramHead(nn.Module):
         flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
         place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.mean.device)
         wide, deep = self._branches(data, flat) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
+        if self.info.kind == "generation" and len(flat):
+            wide = wide + self._common(data, flat, trunk)
         if self.matched and len(flat):
             deep = deep + self.match(torch.cat([trunk.matches(data, rows, counts), self._memory(data, rows)], dim=1))
         padded = []
@@ -188,6 +194,16 @@ class NgramHead(nn.Module):
             empty = torch.full((len(rows) * width,), IMPOSSIBLE, device=self.mean.device)
             padded.append(empty.index_copy(0, place, branch[:, 0].float()).view(len(rows), width))
         return padded[0], padded[1]
+
+    def _common(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> Tensor:
+        """(feature rows, 1): what the features say in every task of this form."""
+        sparse = features(data, self.method).sparse
+        hashes, _, offsets = WeighedRows(sparse.offsets, sparse.hashes, sparse.hashes).take(rows)
+        values = torch.full((len(hashes),), COMMON_WEIGHT, device=self.mean.device)
+        if self.training:
+            values = values * (torch.rand_like(values) >= FEATURE_DROPOUT) / (1 - FEATURE_DROPOUT)
+        out: Tensor = trunk.equations(torch.from_numpy(hashes % EQUATION_ROWS).to(self.mean.device), torch.from_numpy(offsets).to(self.mean.device), values)
+        return out
 
     def _memory(self, data: TaskData, rows: np.ndarray) -> Tensor:
         """(candidates, REMEMBERED): how often the option was right and wrong on the train side, this row left out in training."""

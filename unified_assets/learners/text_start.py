@@ -5,6 +5,10 @@ the network learns beside it is what the n-grams alone do not tell.
 """
 
 import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +22,33 @@ UNSEEN = -8.0  # bias of a class without examples
 FEW_CLASSES = 3
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How a linear start is fitted: cost of the margin, weight of the dense features beside the n-grams, and whether n-grams count."""
+
+    cost: float
+    dense: float = DENSE_SCALE
+    grams: float = 1.0
+
+
+SETTINGS = tuple(Setting(cost, dense, grams) for cost in (0.3, 2.0, 8.0) for dense, grams in ((DENSE_SCALE, 1.0), (1.0, 1.0), (1.0, 0.0)))
+FOLDS = 4
+
+
 def linear_start(
-    weighed: WeighedRows, dense: np.ndarray, target: np.ndarray, rows: np.ndarray, sizes: tuple[int, int]
+    weighed: WeighedRows,
+    dense: np.ndarray,
+    target: np.ndarray,
+    rows: np.ndarray,
+    sizes: tuple[int, int],
+    *,
+    groups: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(bucket weights (buckets, classes), dense weights (classes, width), bias (classes,)); `dense` is standardised, sizes = (buckets, classes)."""
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.svm import LinearSVC
+    """(bucket weights (buckets, classes), dense weights (classes, width), bias (classes,)); `dense` is standardised, sizes = (buckets, classes).
+
+    With the `groups` of all rows, the setting is chosen by cross-validation over these rows, no group on two sides.
+    """
+    from scipy.sparse import csr_matrix
 
     buckets, classes = sizes
     rows = rows if len(rows) <= MOST_ROWS else rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(np.int64)]
@@ -34,20 +58,49 @@ def linear_start(
         bias[present] = 0.0
         return table, side, bias
     grams = csr_matrix((weighed.values, weighed.ids, weighed.offsets), shape=(len(weighed.offsets) - 1, buckets))
-    matrix = hstack([grams[rows], csr_matrix(dense[rows] * DENSE_SCALE)]).tocsr()
     few = classes <= FEW_CLASSES
-    model = LogisticRegression(C=LOGISTIC_COST, max_iter=200) if few else LinearSVC(C=SVM_COST, max_iter=300, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit cut at its iteration bound is still a start
-        model.fit(matrix, target[rows])
+    setting = Setting(LOGISTIC_COST if few else SVM_COST)
+    if groups is not None and few:
+        setting = _best_setting(grams, dense, target, rows, groups) or setting
+    model = _fitted(_matrix(grams, dense, rows, setting), target[rows], setting, few=few)
     weights: np.ndarray = np.asarray(model.coef_, np.float32)
     offset: np.ndarray = np.asarray(model.intercept_, np.float32)
     if len(weights) == 1:
         weights, offset = np.concatenate([-weights, weights]) / 2, np.concatenate([-offset, offset]) / 2
     scale = 1.0 if few else MARGIN_SCALE
-    table[:, present], bias[present] = scale * weights[:, :buckets].T, scale * offset
-    side[present] = scale * weights[:, buckets:] * DENSE_SCALE
+    table[:, present], bias[present] = scale * weights[:, :buckets].T * setting.grams, scale * offset
+    side[present] = scale * weights[:, buckets:] * setting.dense
     return table, side, bias
+
+
+def _matrix(grams: Any, dense: np.ndarray, rows: np.ndarray, setting: Setting) -> Any:
+    from scipy.sparse import csr_matrix, hstack
+
+    return hstack([grams[rows] * setting.grams, csr_matrix(dense[rows] * setting.dense)]).tocsr()
+
+
+def _fitted(matrix: Any, target: np.ndarray, setting: Setting, *, few: bool) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    model = LogisticRegression(C=setting.cost, max_iter=200) if few else LinearSVC(C=setting.cost, max_iter=300, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fit cut at its iteration bound is still a start
+        return model.fit(matrix, target)
+
+
+def _best_setting(grams: Any, dense: np.ndarray, target: np.ndarray, rows: np.ndarray, groups: Sequence[str]) -> Setting | None:
+    """The setting with most right answers on the folds left out; None where a fold lacks a class."""
+    fold = np.asarray([zlib.crc32(groups[row].encode()) % FOLDS for row in rows])
+    parts = [(rows[fold != place], rows[fold == place]) for place in range(FOLDS)]
+    classes = len(np.unique(target[rows]))
+    if any(len(there) == 0 or len(np.unique(target[rest])) < classes for rest, there in parts):
+        return None
+    right = []
+    for setting in SETTINGS:
+        models = [(_fitted(_matrix(grams, dense, rest, setting), target[rest], setting, few=True), there) for rest, there in parts]
+        right.append(sum(int((model.predict(_matrix(grams, dense, there, setting)) == target[there]).sum()) for model, there in models))
+    return SETTINGS[int(np.argmax(right))]
 
 
 def choice_start(dense: np.ndarray, right: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the text tasks of a model share: word vectors of all their training texts, a sentence encoder, a matcher of two texts."""
 
 from collections.abc import Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,6 +22,10 @@ TOKEN_WIDTH = WIDTH + 2 * AFFIX_WIDTH + 2 * NEAR_WIDTH
 SENTENCE_WIDTH = 4 * FILTERS + 2 * TOKEN_WIDTH
 MATCHES = 13
 STEM_LIMIT, OPTION_LIMIT = 40, 24
+WORD_DROPOUT = 0.25
+SIDE_RATE = 0.3  # of the usual rate: thousands of pairs of words do not determine two matrices
+EQUATION_ROWS = 1 << 18
+EQUATION_RATE = 50.0  # of the usual rate
 
 
 class TextTrunk(nn.Module):
@@ -30,13 +35,14 @@ class TextTrunk(nn.Module):
     weights: Tensor
     vectors: Tensor
 
-    def __init__(self, vocabulary_size: int) -> None:
+    def __init__(self, vocabulary_size: int, *, equations: bool = False) -> None:
         super().__init__()
         self.register_buffer("codes", torch.zeros(vocabulary_size, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(vocabulary_size + 1))  # of a word in a mean: frequent words weigh little
         self.register_buffer("vectors", torch.zeros(vocabulary_size + 1, WIDTH))
         self.tuned = RowTable(vocabulary_size + 1, WIDTH)
         self.prefix, self.suffix = RowTable(AFFIXES, AFFIX_WIDTH, spread=0.3), RowTable(AFFIXES, AFFIX_WIDTH, spread=0.3)
+        self.equations = RowTable(EQUATION_ROWS if equations else 1, 1)  # what word problems of all tasks have in common
         self.near = nn.Embedding(2 * FAR + 2, NEAR_WIDTH)
         self.single, self.triple = nn.Conv1d(TOKEN_WIDTH, FILTERS, 1), nn.Conv1d(TOKEN_WIDTH, FILTERS, 3, padding=1)
         self.cause, self.effect = nn.Linear(WIDTH, WIDTH, bias=False), nn.Linear(WIDTH, WIDTH, bias=False)
@@ -75,9 +81,15 @@ class TextTrunk(nn.Module):
     def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
         """Tables by Adagrad, the rest by AdamW."""
         tables = [self.tuned, self.prefix, self.suffix]
-        biases = {id(table.bias) for table in tables}
+        biases = {id(table.bias) for table in (*tables, self.equations)}
         rest = [parameter for parameter in self.parameters() if id(parameter) not in biases]
-        return [torch.optim.AdamW(rest, lr=rate, weight_decay=0.05), TableOptimizer(tables, lr=10 * rate)]
+        shared = TableOptimizer([self.equations], lr=EQUATION_RATE * rate)
+        sides = {id(self.cause.weight), id(self.effect.weight)}
+        groups: list[dict[str, Any]] = [
+            {"params": [parameter for parameter in rest if id(parameter) not in sides]},
+            {"params": [self.cause.weight, self.effect.weight], "lr": SIDE_RATE * rate},
+        ]
+        return [torch.optim.AdamW(groups, lr=rate, weight_decay=0.05), TableOptimizer(tables, lr=10 * rate), shared]
 
     # ------------------------------------------------------------------------------------------- sentences
 
@@ -127,6 +139,9 @@ class TextTrunk(nn.Module):
         right = torch.from_numpy(options[flat]).to(device)
         one, two = self.vectors[left], self.vectors[right]
         weight_one, weight_two = self.weights[left], self.weights[right]
+        if self.training:  # no pair of words may be learned by heart
+            weight_one = weight_one * (torch.rand_like(weight_one) >= WORD_DROPOUT)
+            weight_two = weight_two * (torch.rand_like(weight_two) >= WORD_DROPOUT)
         plain = functional.normalize(one, dim=2) @ functional.normalize(two, dim=2).transpose(1, 2)
         given = _summary(plain, weight_one, weight_two)
         forward = self.cause(one) @ self.effect(two).transpose(1, 2)

@@ -135,8 +135,52 @@ def test_an_answer_is_read_as_written(text, value):
 def test_percentages_are_crossed_with_the_direction_asked_for():
     context = "For those who smoke, the probability of cough is 26%. For those who do not, it is 85%."
     assert symbolic_percent.numbers(context) == [0.26, 0.85]
-    assert "up d01+" in symbolic_percent.crossed(context, "Will smoking increase the chance of cough?")
-    assert "down d01+" in symbolic_percent.crossed(context, "Will smoking decrease the chance of cough?")
+    assert "2 difference+" in symbolic_percent.crossed(context, "Will smoking increase the chance of cough?")
+    assert "2 difference-" in symbolic_percent.crossed(context, "Will smoking decrease the chance of cough?")
+
+
+@pytest.mark.parametrize(
+    ("context", "question", "formula", "sign"),
+    [
+        (
+            "The overall probability of A is 20%. The probability of no A and B is 40%. The probability of A and B is 15%.",
+            "Is the chance of B larger when observing A?",
+            "conditional",
+            1,
+        ),
+        (
+            "The overall probability of A is 90%. For no A, the probability of B is 10%. For A, the probability of B is 40%.",
+            "Is B more likely than no B overall?",
+            "marginal",
+            -1,
+        ),
+        (
+            "For the old who rest, the probability of B is 40%. For the old who work, the probability of B is 10%.",
+            "For the old who work, would it be more likely to see B if they had rested?",
+            "difference",
+            1,
+        ),
+        (
+            (
+                "For no A, the probability of M is 20%. For A, the probability of M is 80%. For no A and no M, the probability of B is 50%. "
+                "For no A and M, the probability of B is 10%. For A and no M, the probability of B is 60%. For A and M, the probability of B is 20%."
+            ),
+            "Does A positively affect B through M?",
+            "indirect",
+            -1,
+        ),
+    ],
+    ids=["conditional", "marginal", "counterfactual", "mediation"],
+)
+def test_a_formula_over_the_percentages_answers_the_direction_asked_for(context, question, formula, sign):
+    value = symbolic_percent.agreement(context, question)[formula]
+    assert np.sign(value) == sign
+
+
+@pytest.mark.parametrize("text", ["", "100%", "For , the probability of is 5%", "1% 2% 3% 4% 5% 6% 7% 8% 9%", "50 %" * 500])
+def test_percentages_without_sentences_are_no_tables_and_do_no_harm(text):
+    assert symbolic_percent.dense(text, text).shape == (symbolic_percent.WIDTH,)
+    assert np.isfinite(symbolic_percent.dense(text, text)).all()
 
 
 def test_direction_features_change_their_sign_when_the_columns_are_swapped():

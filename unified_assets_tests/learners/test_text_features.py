@@ -1,10 +1,15 @@
 """Texts as sparse rows, the tables that learn from them, and the vectors of words."""
 
 import numpy as np
+import pytest
 import torch
 
+from unified_assets.learners.symbolic_equations import equations
 from unified_assets.learners.text_edits import edits
 from unified_assets.learners.text_grams import RowBuilder, char_grams, fit_index, weigh, word_grams
+from unified_assets.learners.text_polarity import direction, monotone, polarity
+from unified_assets.learners.text_problem import equation_features, read
+from unified_assets.learners.text_start import linear_start
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import tokenize
 
@@ -72,5 +77,69 @@ def test_marked_spans_are_found_and_markers_are_no_words():
 
 def test_edits_name_the_operator_above_a_change():
     found = set(edits(["no", "delegate", "finished", "the", "report", "on", "time"], ["no", "delegate", "finished", "the", "report"]))
-    assert "near=no|taken" in found
+    assert "taken|near=no" in found
     assert "kinds=taken" in found
+
+
+@pytest.mark.parametrize(
+    ("sentence", "word", "sign"),
+    [
+        ("some dogs chase big cats", "big", 1),
+        ("no dogs chase big cats", "big", -1),
+        ("every big dog barked at cats", "big", -1),
+        ("every dog barked at big cats", "big", 1),
+        ("every dog who did not bark chased big cats", "big", -1),
+        ("if big dogs bark , cats run", "big", -1),
+        ("if dogs bark , big cats run", "big", 1),
+        ("he does n't chase no big cats", "big", 1),
+        ("a few dogs chase big cats", "big", 1),
+        ("few dogs chase big cats", "big", -1),
+        ("at most five dogs chase big cats", "big", -1),
+    ],
+)
+def test_an_operator_turns_the_direction_of_what_it_governs(sentence, word, sign):
+    words = sentence.split()
+    assert polarity(words, words.index(word))[0] == sign
+
+
+def test_an_alternative_makes_a_phrase_more_general():
+    assert direction([], ["red"]) == ("put", 1)
+    assert direction([], ["red", "or"]) == ("put or", -1)
+    assert direction(["any", "soda"][1:], ["coke"]) == ("swap", 0)
+
+
+def test_a_more_specific_word_follows_under_a_negation_and_not_without_one():
+    assert "vote=1" in set(monotone(["no", "dog", "barked"], ["no", "big", "dog", "barked"]))
+    assert "vote=-1" in set(monotone(["some", "dog", "barked"], ["some", "big", "dog", "barked"]))
+
+
+def test_a_replaced_word_takes_the_part_that_its_context_asks_for():
+    assert "general=food" in set(monotone(["tom", "eats", "bread"], ["tom", "eats", "food"]))
+    assert "special=food" in set(monotone(["nobody", "eats", "bread"], ["nobody", "eats", "food"]))
+
+
+def test_the_numbers_of_a_word_problem_know_what_they_count_and_whether_that_is_asked():
+    problem = read("Ann had 12 red apples and 5 pears. She ate 3 apples.", "How many apples are left?")
+    assert [part.noun for part in problem.parts] == ["red", "pear", "apple"]
+    assert [part.asked for part in problem.parts] == [1, 0, 1]
+    assert [part.verb for part in problem.parts] == ["had", "had", "ate"]
+    assert "left" in problem.cues
+
+
+def test_a_problem_without_a_question_of_its_own_asks_with_its_last_sentence():
+    problem = read("", "Ann had 12 apples. How many are left if she ate 3?")
+    assert problem.tokens[problem.asks] == "how"
+    equation = next(found for found in equations(list(problem.numbers)) if found.shape == "a-b")
+    assert "a-b|cue left" in equation_features(equation, problem, [])[0]
+
+
+def test_the_setting_of_a_linear_start_is_chosen_without_looking_at_groups_left_out():
+    draw = np.random.default_rng(0)
+    target = draw.integers(0, 2, 200)
+    dense = np.stack([target + 0.3 * draw.normal(size=200), draw.normal(size=200)], axis=1).astype(np.float32)
+    empty = weigh(_rows(*[""] * 200), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    groups = [f"g{place // 2}" for place in range(200)]
+    table, side, bias = linear_start(empty, dense, target, np.arange(150), (0, 2), groups=groups)
+    assert table.shape == (0, 2)
+    answers = (dense @ side.T + bias).argmax(axis=1)
+    assert (answers[150:] == target[150:]).mean() > 0.85

@@ -158,10 +158,40 @@ def test_a_model_learns_its_tasks_and_answers_alike_when_rebuilt(name, makers, s
         np.testing.assert_allclose(found.confidence, expected.confidence, rtol=1e-4)
 
 
-def test_addition_is_learned_from_answers():
-    data = _sums()
-    _, learner = _train("math_model", [data], 500, rate=4e-3)
-    assert _score(learner, data) > 0.9
+def _written(draw, digits, operation):
+    a, b = (draw.randint(10 ** (digits - 1), 10**digits - 1) for _ in range(2))
+    return f"{a} {operation} {b}", str(a + b if operation == "+" else a - b)
+
+
+def test_addition_and_subtraction_learned_on_five_digits_are_exact_on_eight_twelve_and_twenty():
+    draw = random.Random(8)
+    rows = [_written(draw, draw.randint(1, 5), draw.choice("+-")) for _ in range(600)]
+    longer = [_written(draw, digits, draw.choice("+-")) for digits in (8, 12, 20) for _ in range(100)]
+    data = _task("columns", "math", "generation", {"expression": [text for text, _ in rows]}, [answer for _, answer in rows])
+    _, learner = _train("math_model", [data], 500)
+    asked = _task("columns", "math", "generation", {"expression": [text for text, _ in longer]}, [answer for _, answer in longer])
+    found = learner.predict(_unlabelled(asked), np.arange(len(longer))).answers
+    assert np.mean([one == answer for one, (_, answer) in zip(found, longer, strict=True)]) >= 0.99
+
+
+def test_products_quotients_brackets_and_decimals_are_worked_out_by_the_same_columns():
+    draw = random.Random(9)
+    rows = [_written(draw, draw.randint(1, 5), draw.choice("+-")) for _ in range(300)]
+    rows += [(f"{a} * {b}", str(a * b)) for a, b in ((draw.randint(10, 999), draw.randint(10, 99)) for _ in range(300))]
+    data = _task("mixed", "math", "generation", {"expression": [text for text, _ in rows]}, [answer for _, answer in rows])
+    _, learner = _train("math_model", [data], 250)
+    texts = ["2 + 3 * 4", "(2 + 3) * 4", "8642 / 29", "1.5 + 2.75", "-7 - 8", "99999 * 88888", "(12 - 40) * 3"]
+    asked = _task("mixed", "math", "generation", {"expression": texts}, ["0"] * len(texts))
+    assert learner.predict(_unlabelled(asked), np.arange(len(texts))).answers == ["14", "20", "298", "4.25", "-15", "8888711112", "-84"]
+
+
+def test_what_is_learned_of_word_problems_in_one_task_serves_another():
+    few, many = _problems(12), _problems(300)
+    info = TaskInfo(task="others", subject="math", kind="generation", roles=few.info.roles, classes=(), metric="exact_match")
+    small = TaskData(info=info, example_ids=few.example_ids, texts=few.texts, media={}, arrays={}, target=few.target, split=few.split)
+    _, learner = _train("math_model", [many, small], 60)
+    assert learner.trunk.equations.weight.abs().sum() > 0
+    assert _score(learner, small) == 1.0
 
 
 def test_training_is_the_same_twice():

@@ -1,0 +1,211 @@
+"""Text models alone, through the real training code: what each task scores against its majority and its classical baseline.
+
+    python benchmarks/text_models.py FOLDER [--models causal_reasoning_engine …] [--seeds 7 8 9] [--preset quick_start] [--side test]
+
+FOLDER holds raw files (default: the folder named by UNIFIED_ASSETS_CORPUS). It is scanned, judged, allocated and frozen once;
+then each model trains by itself, once a seed, in a process of its own as in the product but without Dagster and MLflow. Printed
+for each task: majority, baseline, mean score and spread over the seeds, and a paired bootstrap of model against baseline on the
+same examples (the mean over seeds of right and wrong, 95 % interval in points). `--side valid` scores the validation side, which
+is what choices between variants are made on.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unified_assets.core import plugins
+from unified_assets.core.contracts import BaselineScore, SilentSink, TaskData
+from unified_assets.core.settings import Settings
+from unified_assets.training.metrics import is_correct, target_texts
+
+MODELS = ("causal_reasoning_engine", "concept_models", "logic_model", "math_model")
+DRAWS = 10_000
+Right = np.ndarray  # (examples,) float64 of 0 and 1
+
+
+def main() -> None:
+    """Train and print."""
+    args = arguments()
+    if args.one:
+        train(args.state, args.one, args)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        state = (args.state or Path(scratch)).absolute()
+        freeze(args.folder.absolute(), state, args.models)
+        print(f"{'model':<14}{'task':<50}{'train':>7}{'side':>6}{'major':>7}{'base':>7}{'score':>7}{'spread':>7}{'points':>8}  95 % interval  verdict")
+        for model in args.models:
+            measure(state, model, args)
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("folder", type=Path, nargs="?", default=os.environ.get("UNIFIED_ASSETS_CORPUS"))
+    ask.add_argument("--models", nargs="+", default=list(MODELS))
+    ask.add_argument("--tasks", nargs="+", default=[], help="patterns of task names (default: all)")
+    ask.add_argument("--seeds", nargs="+", type=int, default=[7, 8, 9])
+    ask.add_argument("--preset", default="quick_start")
+    ask.add_argument("--steps", nargs=2, type=int, help="fewest and most steps of an epoch, in place of the preset's")
+    ask.add_argument("--side", choices=("test", "valid"), default="test")
+    ask.add_argument("--state", type=Path, help="folder to keep the frozen datasets and runs in (default: a temporary one)")
+    ask.add_argument("--run", default="text_models", help="name of the runs: what is there already is not trained again")
+    ask.add_argument("--one", help=argparse.SUPPRESS)
+    args = ask.parse_args()
+    if args.folder is None:
+        ask.error("name a folder, or set UNIFIED_ASSETS_CORPUS")
+    return args
+
+
+def freeze(raw: Path, state: Path, models: list[str]) -> None:
+    """Raw files to datasets; those that are there are taken as they are."""
+    from unified_assets.allocation import allocate
+    from unified_assets.catalog import scan
+    from unified_assets.datasets import build
+    from unified_assets.quality import assess
+    from unified_assets.store.local import Store
+
+    store, settings = Store(state), Settings(raw=raw, state=state)
+    if all(store.current(f"datasets/{model}") is not None for model in models):
+        return
+    for stage in (scan, assess, allocate):
+        stage(settings, quiet)
+    for model in models:
+        build(settings, model, quiet)
+
+
+def measure(state: Path, model: str, args: argparse.Namespace) -> None:
+    """One model over all seeds: its rows of the table."""
+    from unified_assets.datasets import load
+    from unified_assets.store.local import Store
+
+    found: dict[str, list[Right]] = {}
+    cost = []
+    for seed in args.seeds:
+        words = [sys.executable, __file__, str(args.folder), "--state", str(state), "--preset", args.preset, "--seeds", str(seed), "--run", args.run]
+        words += ["--side", args.side, "--one", model, *(["--tasks", *args.tasks] if args.tasks else [])]
+        words += ["--steps", *map(str, args.steps)] if args.steps else []
+        if subprocess.call(words):
+            raise SystemExit(f"{model} failed")
+        record = json.loads((folder_of(state, args.run, seed) / f"{model}.{args.side}.json").read_text(encoding="utf-8"))
+        cost.append(record["cpu_s"])
+        for task, right in record["right"].items():
+            found.setdefault(task, []).append(np.asarray(right, float))
+    dataset: Any = load(Store(state).current(f"datasets/{model}"))  # type: ignore[arg-type]
+    for data in dataset.tasks:
+        if data.info.task in found:
+            report(model, data, found[data.info.task], state, args.side)
+    print(f"{model}: {np.mean(cost):.0f} CPU-seconds a training", flush=True)
+
+
+def report(model: str, data: TaskData, rights: list[Right], state: Path, side: str) -> None:
+    """One row: the model's answers over the seeds beside the baseline's, on the same examples."""
+    majority, base = reference(model, data, state, side)
+    scores, mean = [float(right.mean()) for right in rights], np.mean(rights, axis=0)
+    difference = mean - base
+    low, high = bootstrap(difference)
+    verdict = "above" if low > 0 else "below" if high < 0 else "within"
+    name = model.split("_", maxsplit=1)[0]
+    print(
+        f"{name:<14}{data.info.task[:49]:<50}{len(data.rows('train')):>7}{len(base):>6}{majority:>7.3f}{base.mean():>7.3f}{mean.mean():>7.3f}"
+        f"{np.std(scores):>7.3f}{100 * difference.mean():>+8.1f}  {100 * low:>+5.1f} … {100 * high:<+5.1f}  {verdict}",
+        flush=True,
+    )
+
+
+def bootstrap(difference: np.ndarray) -> tuple[float, float]:
+    """95 % interval of a mean of paired differences."""
+    draw = np.random.default_rng(0)
+    means = [difference[draw.integers(0, len(difference), len(difference))].mean() for _ in range(DRAWS if len(difference) < 1000 else DRAWS // 5)]
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def reference(model: str, data: TaskData, state: Path, side: str) -> tuple[float, Right]:
+    """(majority, right or wrong of the baseline) on a side; kept for this version of the model."""
+    spec = plugins.models()[model]
+    path = state / "baselines" / f"{model}-{spec.version}-{side}-{data.info.task[:150]}.json"
+    if not path.is_file():
+        asked = as_test(data, side)
+        found = spec.baseline(asked)
+        rows = asked.rows("test")
+        right = is_correct(asked, found.predictions, target_texts(asked, rows)) if found.predictions else [False] * len(rows)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"majority": found.majority, "right": [int(bool(value)) for value in right]}), encoding="utf-8")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return float(kept["majority"] or 0), np.asarray(kept["right"], float)
+
+
+def as_test(data: TaskData, side: str) -> TaskData:
+    """The task with the given side in the test side's place."""
+    if side == "test":
+        return data
+    return dataclasses.replace(data, split=np.asarray([{"test": "unused", side: "test"}.get(str(name), str(name)) for name in data.split]))
+
+
+def train(state: Path, model: str, args: argparse.Namespace) -> None:
+    """One model's step, and its answers on the side."""
+    from unified_assets.compute.inventory import detect
+    from unified_assets.compute.leases import LeaseBroker
+    from unified_assets.datasets import load, read_counts
+    from unified_assets.inference import load as predictor
+    from unified_assets.presets import load_preset
+    from unified_assets.store.local import Store
+    from unified_assets.training.inputs import chosen_tasks
+    from unified_assets.training.plan import make_plan
+    from unified_assets.training.rounds import train_model
+
+    run_dir, specs, folder = folder_of(state, args.run, args.seeds[0]), plugins.models(), Store(state).current(f"datasets/{model}")
+    done = run_dir / f"{model}.{args.side}.json"
+    if done.is_file():
+        return
+    assert folder is not None
+    changes: dict[str, Any] = {"seed": args.seeds[0], "exchange": False, "target_models": (model,)}
+    changes |= {"datasets": tuple(args.tasks)} if args.tasks else {}
+    changes |= {"epoch_steps": {model: tuple(args.steps)}} if args.steps else {}
+    preset, dataset = load_preset(args.preset).model_copy(update=changes), load(folder)
+    inventory, own = detect(state), run_dir / model
+    outcome = train_model(
+        dataclasses.replace(specs[model], baseline=unmeasured),
+        dataset=dataclasses.replace(dataset, folder=None),  # type: ignore[type-var]
+        run_dir=own,
+        knowledge_dir=own / "knowledge",
+        plan=make_plan(own, models={model: read_counts(folder)}, preset=preset, inventory=inventory, specs=specs),
+        broker=LeaseBroker(own, inventory),
+        members=(model,),
+        champions={},
+        initial=None,
+        sink=SilentSink(),
+    )
+    learner: Any = predictor(outcome.folder).learner
+    right = {}
+    for data in chosen_tasks(dataset, preset):
+        rows = data.rows(args.side)
+        if len(rows):
+            answers = learner.predict(data, rows).answers
+            right[data.info.task] = [int(bool(value)) for value in is_correct(data, answers, target_texts(data, rows))]
+    done.write_text(json.dumps({"cpu_s": outcome.results["cpu_s"], "right": right}), encoding="utf-8")
+
+
+def unmeasured(_: TaskData) -> BaselineScore:
+    """References are measured by `reference`, for either side."""
+    return BaselineScore(majority=None, baseline=None, method="", cpu_s=0.0)
+
+
+def folder_of(state: Path, run: str, seed: int) -> Path:
+    """Where the runs of a seed lie."""
+    return state / "runs" / f"{run}-{seed}"
+
+
+def quiet(_: str) -> None:
+    """Drop what a stage logs."""
+
+
+if __name__ == "__main__":
+    main()
