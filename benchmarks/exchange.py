@@ -49,8 +49,11 @@ def measure(raw: Path, state: Path, args: argparse.Namespace) -> None:
     scores: dict[str, list[tuple[float, float]]] = {}
     for seed in args.seeds:
         alone, together = (run(raw, state, seed, args, exchange=exchange) for exchange in (False, True))
-        for name, (before, cost) in alone.items():
-            after, dearer = together[name]
+        for name, (after, dearer) in together.items():
+            if name not in alone:  # without labels there is nothing to train alone
+                print(f"{seed:<6}{name:<60}{'-':>8}{after:>10.1%}{'-':>8}{'-':>8}{dearer:>8.0f}", flush=True)
+                continue
+            before, cost = alone[name]
             scores.setdefault(name, []).append((before, after))
             print(f"{seed:<6}{name:<60}{before:>8.1%}{after:>10.1%}{100 * (after - before):>+8.1f}{cost:>8.0f}{dearer:>8.0f}", flush=True)
 
@@ -85,7 +88,8 @@ def run(raw: Path, state: Path, seed: int, args: argparse.Namespace, *, exchange
         raise SystemExit("a model failed")
     out = {}
     for model in args.models:
-        results = json.loads((folder_of(state, seed, exchange=exchange) / "models" / model / "final" / "results.json").read_text(encoding="utf-8"))
+        path = folder_of(state, seed, exchange=exchange) / "models" / model / "final" / "results.json"
+        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"tasks": []}
         for task in results["tasks"]:
             if task["score"] is not None:
                 out[f"{model.removesuffix('_service')}: {task['task']}"[:59]] = (float(task["score"]), float(results["cpu_s"]))
@@ -97,6 +101,7 @@ def train(raw: Path, state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.compute.inventory import detect
     from unified_assets.compute.leases import LeaseBroker
     from unified_assets.core.contracts import SilentSink
+    from unified_assets.core.errors import NothingToTrain
     from unified_assets.datasets import load, read_counts
     from unified_assets.presets import load_preset
     from unified_assets.store.local import Store
@@ -108,18 +113,21 @@ def train(raw: Path, state: Path, model: str, args: argparse.Namespace) -> None:
     counts = {name: read_counts(folder) for name, folder in folders.items()}
     preset = load_preset(args.preset).model_copy(update={"seed": args.seeds[0], "exchange": args.exchange})
     run_dir = folder_of(state, args.seeds[0], exchange=args.exchange)
-    train_model(
-        specs[model],
-        dataset=load(folders[model]),
-        run_dir=run_dir,
-        knowledge_dir=run_dir / "knowledge",
-        plan=make_plan(run_dir, models=counts, preset=preset, inventory=inventory, specs=specs),
-        broker=LeaseBroker(run_dir, inventory),
-        members=tuple(args.models),
-        champions={},
-        initial=None,
-        sink=SilentSink(),
-    )
+    try:
+        train_model(
+            specs[model],
+            dataset=load(folders[model]),
+            run_dir=run_dir,
+            knowledge_dir=run_dir / "knowledge",
+            plan=make_plan(run_dir, models=counts, preset=preset, inventory=inventory, specs=specs),
+            broker=LeaseBroker(run_dir, inventory),
+            members=tuple(args.models),
+            champions={},
+            initial=None,
+            sink=SilentSink(),
+        )
+    except NothingToTrain as problem:
+        print(f"{model}: {problem}", flush=True)
 
 
 def folder_of(state: Path, seed: int, *, exchange: bool) -> Path:
