@@ -4,7 +4,7 @@
 
 FOLDER holds raw files. Each lake is scanned, judged, allocated and frozen once; then the models train with `exchange: false` and
 with `exchange: true`, each in a process of its own as in the product, but without Dagster and MLflow. Printed for each
-task and seed: alone, together, the difference in points, and the CPU-seconds of both.
+task and seed: alone, together, the difference in points, and the CPU-seconds of both; then means and deviations over the seeds.
 """
 
 import argparse
@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
@@ -44,6 +46,7 @@ def measure(raw: Path, state: Path, args: argparse.Namespace) -> None:
     """Print the table of one lake."""
     freeze(raw, state, args.models)
     print(f"\n{raw.name}, preset {args.preset}\n{'seed':<6}{'task':<60}{'alone':>8}{'together':>10}{'points':>8}{'CPU s':>8}{'CPU s':>8}")
+    scores: dict[str, list[tuple[float, float]]] = {}
     for seed in args.seeds:
         alone, together = (run(raw, state, seed, args, exchange=exchange) for exchange in (False, True))
         for name, (after, dearer) in together.items():
@@ -51,7 +54,13 @@ def measure(raw: Path, state: Path, args: argparse.Namespace) -> None:
                 print(f"{seed:<6}{name:<60}{'-':>8}{after:>10.1%}{'-':>8}{'-':>8}{dearer:>8.0f}", flush=True)
                 continue
             before, cost = alone[name]
+            scores.setdefault(name, []).append((before, after))
             print(f"{seed:<6}{name:<60}{before:>8.1%}{after:>10.1%}{100 * (after - before):>+8.1f}{cost:>8.0f}{dearer:>8.0f}", flush=True)
+
+    for name, pairs in scores.items() if len(args.seeds) > 1 else ():
+        before, after = np.asarray(pairs).T
+        shown = f"{before.mean():.1%} ± {before.std(ddof=1):.1%} alone, {after.mean():.1%} ± {after.std(ddof=1):.1%} together"
+        print(f"{name}: {shown}, {100 * (after - before).mean():+.1f} points over {len(pairs)} seeds", flush=True)
 
 
 def freeze(raw: Path, state: Path, models: list[str]) -> None:

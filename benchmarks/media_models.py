@@ -20,6 +20,7 @@ import polars as pl
 
 from unified_assets.core import plugins
 from unified_assets.core.contracts import SilentSink
+from unified_assets.core.presets import NeedsOverride
 from unified_assets.core.settings import Settings
 
 MODELS = ("vision_service", "audio_service", "multimodal_service")
@@ -81,6 +82,7 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
     changes = {"seed": seed, "exchange": False, **{key: json.loads(value) for key, value in (pair.split("=", 1) for pair in args.change)}}
     if args.tasks:
         changes["datasets"] = tuple(args.tasks)
+    changes["needs"] = {model: NeedsOverride(max_cores=1)}  # on a busy machine a second thread waits more than it works
     preset, spec, dataset = load_preset(args.preset).model_copy(update=changes), plugins.models()[model], load(folder)
     with tempfile.TemporaryDirectory() as scratch:
         run_dir, inventory = Path(scratch), detect(state)

@@ -33,7 +33,7 @@ def vision_baseline(data: TaskData) -> BaselineScore:
     role = next(role for role in data.info.roles if role in data.media)
     if role == "image":
         small = float(np.median(data.gather(role, "size", np.arange(len(data))).max(axis=1))) <= 40
-        name = "HOG + pixels, RBF SVM" if small else "HOG at 2 scales + HSV histograms, mirrored, RBF SVM"
+        name = "deskewed, HOG + pixels, RBF SVM" if small else "HOG at 2 scales + HSV histograms, mirrored, RBF SVM"
         return _reference(data, lambda rows: _picture_features(data, role, rows, small=small), _svm, name, mirrored=None if small else _mirror(data, role))
     if role == "page":
         return _reference(data, lambda rows: _page_features(data, role, rows), _linear, "ink profiles + HOG, logistic regression")
@@ -196,6 +196,7 @@ def _picture_features(data: TaskData, role: str, rows: np.ndarray, *, small: boo
     def batch(chosen: np.ndarray) -> Any:
         pictures = augment.to_float(torch.from_numpy(np.ascontiguousarray(data.gather(role, "pixels", chosen))))
         pictures = augment.plain(pictures, 48 if small else 96, flip=flip)
+        pictures = fixed.upright(pictures) if small else pictures
         maps = fixed.orientation_maps(fixed.grey(pictures))
         return fixed.glyph_features(pictures, maps) if small else fixed.object_features(pictures, maps)
 

@@ -93,3 +93,19 @@ def page_features(pictures: Tensor, maps: Tensor) -> Tensor:
     rough = functional.avg_pool2d(ink, 12).flatten(1)
     colour = torch.cat([pictures.mean(dim=(2, 3)), pictures.std(dim=(2, 3))], dim=1)
     return torch.cat([rows, columns, rough, hog(maps, 16), colour], dim=1)
+
+
+def upright(pictures: Tensor) -> Tensor:
+    """(batch, 3, side, side): glyphs sheared until their ink stands upright, and centred (deskewing by moments: LeCun et al. 1998)."""
+    luma, side = grey(pictures)[:, 0], pictures.shape[-1]
+    border = torch.cat([luma[:, 0], luma[:, -1], luma[:, :, 0], luma[:, :, -1]], dim=1).median(dim=1).values
+    ink = (luma - border[:, None, None]).abs()
+    ink = ink / ink.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    axis = torch.linspace(-1, 1, side, device=pictures.device)
+    x, y = ink.sum(dim=1) @ axis, ink.sum(dim=2) @ axis
+    across, down = axis[None, None] - x[:, None, None], axis[None, :, None] - y[:, None, None]
+    slope = (ink * across * down).sum(dim=(1, 2)) / (ink * down * down).sum(dim=(1, 2)).clamp(min=1e-4)
+    theta = torch.eye(2, 3, device=pictures.device).repeat(len(pictures), 1, 1)
+    theta[:, 0, 1], theta[:, 0, 2], theta[:, 1, 2] = slope.clamp(-1, 1), x, y
+    grid = functional.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -182,3 +182,14 @@ def test_a_model_made_before_pitch_was_measured_has_the_full_strength():
     strength.share.fill_(0.25)
     strength.load_state_dict({})
     assert strength() == 1.0
+
+
+def test_a_leaning_stroke_is_made_upright_and_centred():
+    canvas = torch.zeros(2, 3, 48, 48)
+    for y in range(10, 38):
+        canvas[0, :, y, 16 + y // 4 : 19 + y // 4] = 1  # white on black, leaning
+        canvas[1, :, y, 8:11] = 1  # upright, off the middle
+    ink = features.upright(canvas)[:, 0].sum(dim=1)
+    assert [int((row > 5).sum()) <= 4 for row in ink] == [True, True]  # columns with much ink
+    assert [22 <= int(row.argmax()) <= 25 for row in ink] == [True, True]
+    assert int((canvas[0, 0].sum(dim=0) > 0).sum()) == 10
