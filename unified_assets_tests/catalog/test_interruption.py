@@ -14,12 +14,13 @@ import threading
 import time
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 import scanning_process
 import xxhash
 
-from unified_assets.catalog import scan
+from unified_assets.catalog import scan, scanning
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store
 
@@ -106,23 +107,50 @@ def test_two_scans_at_once_agree(settings, processes, tmp_path):
     assert seen(settings.state) == wanted
 
 
-def test_a_folder_renamed_during_the_scan_is_whole_in_the_next(settings):
-    wanted = set()
+def test_a_folder_renamed_between_walk_and_reading_is_whole_in_the_next_scan(settings, monkeypatch):
     for folder in ("a", "b", "c"):
         (settings.raw / folder).mkdir()
         for number in range(150):
             (settings.raw / folder / f"{number}.txt").write_text(f"{folder} {number}")
-            wanted.add(f"moved/{number}.txt" if folder == "b" else f"{folder}/{number}.txt")
-    timer = threading.Timer(0.35, lambda: (settings.raw / "b").rename(settings.raw / "moved"))
-    timer.start()
+    examined = scanning.examined
+
+    def moved_first(*args):
+        (settings.raw / "b").rename(settings.raw / "moved")
+        return examined(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scanning, "examined", moved_first)
+        scan(settings)
+    told = Store(settings.state).table("catalog").group_by(folder=pl.col("path").str.head(1), reason=pl.col("reason")).len()
+    assert set(told.rows()) == {("a", None, 150), ("b", "not_found", 150), ("c", None, 150)}
     scan(settings)
+    table = Store(settings.state).table("catalog")
+    assert set(table["path"]) == {f"{folder}/{number}.txt" for folder in ("a", "moved", "c") for number in range(150)}
+    assert set(table["status"]) == {"ok"}
+
+
+def test_a_folder_renamed_while_its_files_are_read_is_whole_in_the_next_scan(settings, monkeypatch):
+    for number in range(3000):
+        (settings.raw / "b" / f"{number % 3}").mkdir(parents=True, exist_ok=True)
+        (settings.raw / "b" / f"{number % 3}" / f"{number}.txt").write_text(f"b {number}")
+    examined = scanning.examined
+    timer = threading.Timer(0.15, lambda: (settings.raw / "b").rename(settings.raw / "moved"))
+
+    def moved_soon(*args):
+        timer.start()
+        return examined(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scanning, "examined", moved_soon)
+        scan(settings)
     timer.join()
     table = Store(settings.state).table("catalog")
     assert set(table["reason"].drop_nulls()) <= {"not_found"}
-    assert {path for path in wanted if path[0] in "ac"} <= set(table.filter(table["status"] == "ok")["path"])
+    assert table.height == 3000
     scan(settings)
     table = Store(settings.state).table("catalog")
-    assert (set(table["path"]), set(table["status"])) == (wanted, {"ok"})
+    assert set(table["path"]) == {f"moved/{number % 3}/{number}.txt" for number in range(3000)}
+    assert set(table["status"]) == {"ok"}
 
 
 def test_a_disk_that_is_full_says_so_and_keeps_the_catalog(settings, processes, tmp_path):
