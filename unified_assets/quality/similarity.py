@@ -19,6 +19,7 @@ SIGNATURE_BYTES = SIDE * SIDE + 2 * CHROMA_SIDE * CHROMA_SIDE
 MOST_DEVIATION = 0.5  # of a cell at 16 x 16, in standard deviations of the picture …
 EXCEPTIONS = 3  # … but for so many cells
 MOST_REST = 0.13  # root mean square of all cells, likewise
+HOPELESS = 2.5  # times as much left after the first try
 LEAST_CORRELATION = 0.75  # before aligning; below it nothing is tried
 MOST_COLOUR = 12.0  # levels the colour planes may differ on average
 _CHUNK = 2_000
@@ -65,32 +66,38 @@ def alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     colour = np.abs(left[:, area:].astype(np.int16) - right[:, area:]).mean(axis=1)
     one, other = (blurred(marks[:, :area].reshape(-1, SIDE, SIDE).astype(np.float32)) for marks in (left, right))
     correlation = (standardised(one) * standardised(other)).mean(axis=(1, 2))
-    hopeful = np.flatnonzero((colour <= MOST_COLOUR) & (correlation >= LEAST_CORRELATION))
     same = np.zeros(len(left), bool)
-    same[hopeful] = _same(one[hopeful], other[hopeful])
-    hopeful = hopeful[~same[hopeful]]
-    same[hopeful] = _same(darker(one[hopeful]), darker(other[hopeful]))
+    hopeful = np.flatnonzero((colour <= MOST_COLOUR) & (correlation >= LEAST_CORRELATION))
+    for change in (np.asarray, darker):
+        found, far = _same(change(one[hopeful]), change(other[hopeful]))
+        same[hopeful[found]] = True
+        hopeful = hopeful[~found & ~far]
     return same
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether either plane fits the other, as it is or blurred: the second may have lost detail by being made smaller."""
-    same = np.zeros(len(one), bool)
+def _same(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) bool: whether either plane fits the other, as it is or blurred, for the second may have lost detail by being made smaller.
+
+    And (n,) bool: whether the first try says that no other is worth its time.
+    """
+    same, far = np.zeros(len(one), bool), np.zeros(len(one), bool)
     for soften in (False, True):
-        for left, right in ((one, other), (other, one)):
-            open_ = np.flatnonzero(~same)
-            source = left[open_]
-            same[open_] = _fits(blurred(source) if soften else source, right[open_])
-    return same
+        for number, (left, right) in enumerate(((one, other), (other, one))):
+            tried = np.flatnonzero(~same & ~far)
+            rest = _rest(blurred(left[tried]) if soften else left[tried], right[tried])
+            same[tried] = rest <= 1
+            if not soften and not number:
+                far[tried] = rest > HOPELESS
+    return same, far
 
 
-def _fits(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether next to nothing is left of the difference once the left planes lie on the right ones."""
+def _rest(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(n,) what is left of the difference once the left planes lie on the right ones; up to 1 it is next to nothing."""
     if not len(left):
-        return np.zeros(0, bool)
+        return np.zeros(0)
     rest = np.abs(standardised(halved(aligned(left, right))) - standardised(halved(standardised(right)))).reshape(len(left), -1)
     worst = np.partition(rest, -EXCEPTIONS - 1, axis=1)[:, -EXCEPTIONS - 1]
-    return np.asarray((worst <= MOST_DEVIATION) & (np.sqrt(np.square(rest).mean(axis=1)) <= MOST_REST))
+    return np.asarray(np.maximum(worst / MOST_DEVIATION, np.sqrt(np.square(rest).mean(axis=1)) / MOST_REST))
 
 
 def _roots(parent: np.ndarray, indices: np.ndarray) -> np.ndarray:
