@@ -23,7 +23,11 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     text = view.files.filter(pl.col("modality") == "text").select("path", "media_type").sort("path")
     prose = [path for path, media_type in text.iter_rows() if is_prose(path, media_type) and not path.lower().endswith((".md", ".html", ".htm"))]
     found = [
-        records for path in prose if not is_sidecar(path, stems) and (records := parse_lines(path, view.text(path).text, least=LEAST, cut=view.text(path).cut))
+        records
+        for path in prose
+        if not is_sidecar(path, stems)
+        and view.records(path) is None
+        and (records := parse_lines(path, view.text(path).text, least=LEAST, cut=view.text(path).cut))
     ]
     for parts in joined(found):
         given = {field: role for part in parts for field, role in view.roles(part.path).items()}

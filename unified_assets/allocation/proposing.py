@@ -14,6 +14,7 @@ from unified_assets.core.contracts import Adapter, Input, Proposal, ProposedExam
 from unified_assets.records.names import nested
 from unified_assets.records.naming import named_sides
 from unified_assets.records.places import MEDIA
+from unified_assets.records.side_lists import listed_sides
 
 ORDER = (  # from what is written down to what is guessed
     "manifests",
@@ -62,7 +63,7 @@ def collect(
         except Exception as error:  # noqa: BLE001  one adapter's failure on hostile files must not cost the others' tasks; it is logged and noted
             notes.append(f"adapter {name} failed: {type(error).__name__}: {error}")
             log(notes[-1])
-    sided = named_sides(view.files.filter(pl.col("modality").is_in(MEDIA))["path"])
+    sided = named_sides(view.files.filter(pl.col("modality").is_in(MEDIA))["path"]) | listed_sides(view)
     kept = [_with_named_sides(proposal, sided) for proposal in _without_weaker(proposals, notes)]
     kept = [_as_told(proposal, overrides) for proposal in kept]
     documents = frozenset(view.files.filter((pl.col("modality") == "document") & ~pl.col("issue_names").fill_null("").str.contains(NO_TEXT))["path"])

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from unified_assets.records.structured import names_file
+
 NAME_LIMIT = 80  # characters of a member
 MIN_MEMBERS = 5
 _ABOUT = frozenset({"description", "source", "license", "url", "comment", "notes"})
@@ -11,7 +13,7 @@ _ABOUT = frozenset({"description", "source", "license", "url", "comment", "notes
 def members_of(value: Any) -> list[str]:
     """The members of all lists in a value, each once, in order; empty where they are not names."""
     found = list(dict.fromkeys(name.strip() for name in _walk(value, 0) if 1 < len(name.strip()) <= NAME_LIMIT))
-    return found if len(found) >= MIN_MEMBERS else []
+    return found if len(found) >= MIN_MEMBERS and not _files(found) else []
 
 
 def lists_of(value: Any) -> dict[str, list[str]]:
@@ -20,7 +22,12 @@ def lists_of(value: Any) -> dict[str, list[str]]:
         return {}
     lists = {key: item for key, item in value.items() if isinstance(item, list) and len(item) >= MIN_MEMBERS and all(isinstance(one, str) for one in item)}
     others = [key for key in value if key not in lists and key.lower() not in _ABOUT]
-    return lists if len(lists) >= 2 and not others else {}
+    return lists if len(lists) >= 2 and not others and not _files([name for item in lists.values() for name in item]) else {}
+
+
+def _files(names: list[str]) -> bool:
+    """Whether these are names of files: a manifest, no list of members."""
+    return 2 * sum(map(names_file, names)) > len(names)
 
 
 def _walk(value: Any, depth: int) -> Iterator[str]:

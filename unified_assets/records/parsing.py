@@ -18,6 +18,8 @@ ROW_LIMIT = 200_000
 FORMS = {"csv": "csv", "tsv": "csv", "tab": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "xml": "xml"}
 TYPES = {"text/csv": "csv", "text/tab-separated-values": "csv", "application/json": "json", "application/jsonl": "json", "text/xml": "xml"}
 PROSE_EXTENSIONS = frozenset({"txt", "text", "md", "markdown", "html", "htm", "yaml", "yml"})
+_LISTED = re.compile(r"(\S[^\t,;]*?\.[A-Za-z][A-Za-z0-9]{1,4})\s*[\s,;]\s*([^\s,;][^,;\t]{0,59})")
+LISTED_LIMIT = 400  # characters of a line
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"^-?[\d.,]+$")
 
@@ -40,6 +42,8 @@ def parse(path: str, text: str, *, cut: bool = False, media_type: str = "") -> R
     """Flat records of a file by its extension or type and its look; of plain text only where a table with a header stands in it."""
     form = form_of(path, media_type)
     try:
+        if form == "lines" and (listed := _listed(text)):
+            return _build(path, "lines", ((row, None) for row in listed), cut=cut)
         if form == "csv" or (form == "lines" and _is_tabbed(text)):
             return _delimited(path, text, cut=cut)
         if form == "json":
@@ -49,6 +53,16 @@ def parse(path: str, text: str, *, cut: bool = False, media_type: str = "") -> R
     except (ValueError, RecursionError, csv.Error):
         return None
     return None
+
+
+def _listed(text: str) -> list[dict[str, str]]:
+    """Rows of lines that name a file and then its label: `images/7.png 3`; empty where most of the first lines do not."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    head = [_LISTED.fullmatch(line[:LISTED_LIMIT]) for line in lines[:30]]
+    if len(lines) < 2 or not all(match is not None and structured.names_file(match[1]) for match in head):
+        return []
+    found = [match for line in lines if (match := _LISTED.fullmatch(line[:LISTED_LIMIT])) and structured.names_file(match[1])]
+    return [{"file": match[1], "label": match[2]} for match in found] if len(found) >= 0.95 * len(lines) else []
 
 
 def _is_tabbed(text: str) -> bool:

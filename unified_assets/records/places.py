@@ -104,12 +104,12 @@ class MediaIndex:
             value = value[2:]
         if not value or len(value) > 400:
             return None
-        for root in _ancestors(base):
+        for root in ancestors(base):
             path = f"{root}/{value}" if root else value
             if path in self.modality:
                 return path
         named = self.by_name.get(value.rpartition("/")[2], ())
-        for root in _ancestors(base)[:2]:
+        for root in ancestors(base)[:2]:
             near = [path for path in named if not root or path.startswith(root + "/")]
             ending = [path for path in near if path.endswith("/" + value)] or near
             if len(ending) == 1:
@@ -129,7 +129,8 @@ class MediaIndex:
         return self.by_run[base]
 
 
-def _ancestors(folder: str) -> list[str]:
+def ancestors(folder: str) -> list[str]:
+    """A folder and those around it, the innermost first and "" last."""
     parts = folder.split("/") if folder else []
     return ["/".join(parts[:count]) for count in range(len(parts), -1, -1)]
 

@@ -1,11 +1,15 @@
 """A JSON value in; flat rows with the split their key declares out."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from unified_assets.records.names import split_of_value
 
+MIN_FILES = 8
+NAME_LIMIT = 250
+_FILE = re.compile(r"[^\n\r<>|?*\"]*[^\s/.]\.[A-Za-z][A-Za-z0-9]{1,4}")
 Row = tuple[dict[str, Any], str | None]
 
 
@@ -40,7 +44,29 @@ def _is_flat(value: dict[str, Any]) -> bool:
     return len(value) >= 2 and 2 * plain > len(value)
 
 
+def names_file(text: str) -> bool:
+    """Whether a text looks like the name of a file: something, a dot and a short extension."""
+    return len(text) <= NAME_LIMIT and _FILE.fullmatch(text) is not None
+
+
+def _of_files(value: dict[str, Any]) -> Iterator[Row]:
+    """Rows of file → label, or of label → files (of side → files, where all keys are sides)."""
+    if len(value) >= MIN_FILES and all(isinstance(item, str | int | float | bool) for item in value.values()):
+        if sum(map(names_file, value)) >= 0.9 * len(value):
+            yield from (({"file": name, "label": item}, None) for name, item in value.items())
+    elif len(value) >= 2 and all(isinstance(item, list) and item and all(isinstance(one, str) for one in item) for item in value.values()):
+        names = [name for item in value.values() for name in item]
+        if len(names) >= MIN_FILES and sum(map(names_file, names)) >= 0.9 * len(names):
+            sides = all(map(split_of_value, value))
+            for key, item in value.items():
+                yield from (({"file": name}, split_of_value(key)) if sides else ({"file": name, "label": key}, None) for name in item)
+
+
 def _of_dict(value: dict[str, Any]) -> Iterator[Row]:
+    files = list(_of_files(value))
+    if files:
+        yield from files
+        return
     lists = {key: item for key, item in value.items() if isinstance(item, list) and _is_table(item, least=1 if split_of_value(key) else 2)}
     if lists:
         sides = len(lists) == 1 or all(split_of_value(key) for key in lists)

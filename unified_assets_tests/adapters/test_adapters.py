@@ -248,3 +248,21 @@ def test_a_class_before_a_day_is_a_class(tmp_path):
     names = [f"{('beach', 'forest')[n % 2]}_2021-{1 + n % 12:02d}-{1 + n % 28:02d}_{n:03d}" for n in range(48)]
     (proposal,) = propose("file_names", write(tmp_path, {f"camera/{name}.jpg": name for name in names}))
     assert {example.target for example in proposal.examples} == {"beach", "forest"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.json", json.dumps({f"shots/{n}.png": "ab"[n % 2] for n in range(20)})),
+        ("classes.json", json.dumps({kind: [f"shots/{n}.png" for n in range(20) if "ab"[n % 2] == kind] for kind in "ab"})),
+        ("list.txt", "\n".join(f"shots/{n}.png {'ab'[n % 2]}" for n in range(20))),
+        ("list.txt", "\n".join(f"shots/{n}.png\t{'ab'[n % 2]}" for n in range(20))),
+    ],
+)
+def test_maps_and_lines_of_files_and_labels_are_manifests_and_no_names_to_learn(name, text, tmp_path):
+    lake = write(tmp_path, {f"d/shots/{n}.png": str(n) for n in range(20)} | {f"d/{name}": text})
+    (proposal,) = propose("manifests", lake)
+    assert targets([proposal]) == {f"d/shots/{n}.png": "ab"[n % 2] for n in range(20)}
+    assert propose("member_lists", lake) == []
+    assert propose("labelled_lines", lake) == []
+    assert propose("record_tables", lake) == []

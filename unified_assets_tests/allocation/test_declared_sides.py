@@ -339,3 +339,27 @@ def test_one_word_in_all_names_or_in_few_of_them_declares_nothing(lake, specs):
     files |= {f"T/{kind}/{'test' if n == 3 else 'shot'}{n}.png": f"t{kind}{n}" for kind in ("cat", "dog") for n in range(10)}
     first, second = allocate(lake(files), specs=specs).tasks
     assert [(task["train"], task["valid"], task["test"]) for task in (first, second)] == [(14, 3, 3)] * 2
+
+
+def test_lists_of_file_names_called_by_a_side_declare_it(lake, specs):
+    """As Pascal VOC has them: stems in ImageSets, pictures and annotations in folders beside it."""
+    files = {f"V/JPEGImages/{n:06d}.png": f"p{n}" for n in range(60)}
+    files |= {f"V/Annotations/{n:06d}.xml": f"<annotation><object><name>{'ab'[n % 2]}</name></object></annotation>" for n in range(60)}
+    sides = {"train": range(40), "val": range(40, 50), "test": range(50, 60)}
+    files |= {f"V/ImageSets/Main/{side}.txt": "".join(f"{n:06d}\n" for n in numbers) for side, numbers in sides.items()}
+    settings = lake(files)
+    (task,) = allocate(settings, specs=specs).tasks
+    assert (task["train"], task["valid"], task["test"]) == (40, 10, 10)
+    examples = Store(settings.state).table("examples").filter(pl.col("split") == "test")
+    assert {int(row[0]["path"][-10:-4]) for row in examples["inputs"].to_list()} == set(range(50, 60))
+
+
+def test_a_lone_list_and_texts_called_by_a_side_declare_nothing(lake, specs):
+    files = {f"V/{kind}/{n}.png": f"{kind}{n}" for kind in ("cat", "dog") for n in range(20)}
+    files |= {
+        "V/test.txt": "".join(f"{n}\n" for n in range(5)),
+        "notes/train.txt": "Take the train\nat noon\n" * 4,
+        "notes/test.txt": "Only a test\nof words\n" * 4,
+    }
+    (task,) = allocate(lake(files), specs=specs).tasks
+    assert (task["train"], task["valid"], task["test"]) == (28, 6, 6)
