@@ -79,7 +79,7 @@ def killed(shell, broken):
         with shell.start("train", "--preset", shell.preset("tiny"), log=other) as second:
             shell.until(lambda: "waiting" in other.read_text(encoding="utf-8"), 150, "the second command did not wait")
             second.send_signal(signal.SIGINT)
-            second.wait(timeout=30)
+            second.wait(timeout=120)
         run_id = shell.until(lambda: _run_of(shell, "longer"), 150, "no model has begun")
         shell.until(lambda: sum(map(len, shell.rounds_of(run_id).values())) >= KILLED_AFTER, 240, "too few rounds")
         frame, pruned = json.loads(shell.run("watch", "--json").out), shell.run("prune", "--keep", "1")
