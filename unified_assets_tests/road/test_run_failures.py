@@ -89,11 +89,7 @@ def killed(shell, broken):
     shell.until(lambda: not shell.processes() or time.monotonic() > ends, 30, "")
     waited = SimpleNamespace(code=second.returncode, said=other.read_text(encoding="utf-8"))
     status, left = shell.status(), shell.processes()
-    doctor = (
-        json.loads(shell.run("doctor", "--json").out),
-        json.loads(shell.run("doctor", "--repair", "--json").out),
-        json.loads(shell.run("doctor", "--json").out),
-    )
+    doctor = [json.loads(shell.run("doctor", *options, "--json").out) for options in (("--repair",), ())]
     return SimpleNamespace(before=before, run_id=run_id, kept=kept, left=left, waited=waited, status=status, frame=frame, pruned=pruned, doctor=doctor)
 
 
