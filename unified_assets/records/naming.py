@@ -19,6 +19,9 @@ SEEN = 400  # names that are looked at first
 MOST_CLASSES = 60
 MAX_NUMERIC = 20  # more different numbers than this are an index, not classes
 MIN_GROUPS = 4
+PEOPLE = frozenset(  # before the number that says who it is
+    ["speaker", "spk", "subject", "subj", "sub", "user", "actor", "person", "patient", "participant", "volunteer", "client", "voice", "session", "s", "p", "u"]
+)
 MIN_REPEATED = 0.6  # of the names have a code that others have too
 CODE = range(2, 7)  # letters of a code after a number: `1017_RH`, `32cds`
 _YEAR, _MONTH, _DAY, _TIME = range(1900, 2100), range(1, 13), range(1, 32), range(60)
@@ -52,15 +55,17 @@ def from_front(names: Sequence[str]) -> Naming | None:
     members = tuple(place for place, (_, own) in enumerate(fields) if own == skeleton)
     columns = [[fields[place][0][field] for place in members] for field in range(len(fields[members[0]][0]))]
     numeric = [column[0].isdigit() for column in columns]
-    dates = _dates(columns)
-    fits = [place for place, column in enumerate(columns) if place not in dates and _is_class(column, numeric=numeric[place])]
+    people = [place for place in range(1, len(columns)) if numeric[place] and {name.lower() for name in columns[place - 1]} <= PEOPLE]
+    others = {*_dates(columns), *people}
+    fits = [place for place, column in enumerate(columns) if place not in others and _is_class(column, numeric=numeric[place])]
     last_number = max((place for place in range(len(columns)) if numeric[place] and len(set(columns[place])) > 1), default=None)
     if len(fits) > 1 and last_number in fits:
         fits.remove(last_number)
     if not fits:
         return None
     label = _label_of(fits, columns)
-    group = next((place for place in fits if place > label and not numeric[place] and len(set(columns[place])) >= MIN_GROUPS), None)
+    beside = (place for place in fits if place > label and not numeric[place] and len(set(columns[place])) >= MIN_GROUPS)
+    group = next((place for place in people if len(set(columns[place])) > 1), next(beside, None))
     return Naming(label=label, group=group, index=last_number if last_number not in {label, group} else None, members=members)
 
 

@@ -266,3 +266,10 @@ def test_maps_and_lines_of_files_and_labels_are_manifests_and_no_names_to_learn(
     assert propose("member_lists", lake) == []
     assert propose("labelled_lines", lake) == []
     assert propose("record_tables", lake) == []
+
+
+def test_a_number_after_speaker_says_who_and_not_what(tmp_path):
+    files = {f"rec/speaker{who:02d}_{('yes', 'no')[n % 2]}_{n:03d}.wav": f"{who}{n}" for who in range(1, 6) for n in range(8)}
+    (proposal,) = propose("file_names", write(tmp_path, files))
+    assert {example.target for example in proposal.examples} == {"yes", "no"}
+    assert {example.group for example in proposal.examples} == {"01", "02", "03", "04", "05"}
