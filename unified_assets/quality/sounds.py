@@ -12,7 +12,7 @@ from unified_assets.core.media import DecodedAudio
 from unified_assets.quality import similarity
 
 TOP_HZ, BOTTOM_HZ = 3_600.0, 60.0  # what every usual rate and codec keeps
-RANGE_DB = 40.0  # below the loudest cell everything is floor: eight bits and lossy codecs leave no more of a quiet recording
+RANGE_DB = 45.0  # below the loudest cell everything is floor: eight bits and lossy codecs leave no more of a quiet recording
 FRAME_S = 0.032
 MIDDLES = ((0.0, 0.0), (0.0, 0.03), (0.0, 0.06))  # of the frequencies nothing is cut, of the time something
 SHORTEST_S = 0.25
