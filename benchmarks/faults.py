@@ -13,6 +13,8 @@ import numpy as np
 import soundfile
 from PIL import Image, ImageFilter
 
+from unified_assets import files
+
 Plant = Callable[[bytes, np.random.Generator], bytes]
 FRENCH = (
     "Le marché ouvre chaque matin près du vieux pont, où les marchands installent fruits, fromages et poissons avant l'aube. "
@@ -56,8 +58,8 @@ def on_sound(change: Callable[[np.ndarray, np.random.Generator], np.ndarray], fa
     """A fault of the samples; the rate stored is `factor` times the true one."""
 
     def plant(data: bytes, rng: np.random.Generator) -> bytes:
-        samples, rate_hz = soundfile.read(io.BytesIO(data), always_2d=True)
-        return wav(change(samples.mean(axis=1), rng), int(rate_hz * factor))
+        _, _, sound = files.decode_bytes(data)
+        return wav(change(sound.mono.astype(np.float64), rng), int(sound.sample_rate_hz * factor))
 
     return plant
 
@@ -207,8 +209,8 @@ def image_faults() -> list[Fault]:
 def sound_faults() -> list[Fault]:
     """Faults of sounds."""
 
-    def fault(check: str, what: str, plant: Plant) -> Fault:
-        return Fault(kind="audio", check=check, what=what, plant=plant)
+    def fault(check: str, what: str, plant: Plant, fits: Callable[[bytes], bool] = lambda _: True, into: str = "all") -> Fault:
+        return Fault(kind="audio", check=check, what=what, plant=plant, fits=fits, into=into)
 
     return [
         fault("silent", "zeros", on_sound(lambda samples, _: samples * 0)),
@@ -218,7 +220,7 @@ def sound_faults() -> list[Fault]:
         fault("too_short", "60 ms", on_sound(lambda samples, _: samples[: len(samples) // 2][:480])),
         fault("upsampled", "twice the rate", on_sound(lambda samples, _: upsampled(samples), 2.0)),
         fault("mostly_noise", "20 dB of hiss over it", on_sound(lambda samples, rng: level(samples, 0.01) + rng.normal(0, 0.05, len(samples)))),
-        fault("cut_off", "half of the file", lambda data, _: data[: len(data) // 2]),
+        fault("cut_off", "half of the file", lambda data, _: data[: len(data) // 2], lambda data: data[:4] == b"RIFF", "WAV; others cannot be read then"),
     ]
 
 

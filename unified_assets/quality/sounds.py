@@ -12,11 +12,11 @@ from unified_assets.core.media import DecodedAudio
 from unified_assets.quality import similarity
 
 TOP_HZ, BOTTOM_HZ = 3_600.0, 60.0  # what every usual rate and codec keeps
-RANGE_DB = 40.0  # below the loudest cell everything is floor: eight bits and lossy codecs leave no more of a quiet recording
+RANGE_DB = 45.0  # below the loudest cell everything is floor: eight bits and lossy codecs leave no more of a quiet recording
 FRAME_S = 0.032
 MIDDLES = ((0.0, 0.0), (0.0, 0.03), (0.0, 0.06))  # of the frequencies nothing is cut, of the time something
 SHORTEST_S = 0.25
-MOST_FRAMES = 256
+FEWEST_FRAMES, MOST_FRAMES = 2, 8  # of a step of time
 LENGTH_LEVELS = 15.0  # of a doubled duration: 10 levels apart are different recordings
 
 
@@ -26,7 +26,8 @@ def signature(audio: DecodedAudio) -> bytes | None:
     mono = audio.mono
     if len(mono) < audio.sample_rate_hz * SHORTEST_S or audio.sample_rate_hz < 2 * TOP_HZ or window < similarity.SIDE:
         return None
-    starts = np.linspace(0, len(mono) - window, min(MOST_FRAMES, max(similarity.SIDE, 2 * (len(mono) // window)))).astype(np.intp)
+    per_step = min(MOST_FRAMES, max(FEWEST_FRAMES, round(2 * len(mono) / window / similarity.SIDE)))  # the same in each step of time
+    starts = np.linspace(0, len(mono) - window, per_step * similarity.SIDE).astype(np.intp)
     frames = mono[starts[:, None] + np.arange(window)[None, :]] * np.hanning(window).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
     edges = np.geomspace(BOTTOM_HZ, TOP_HZ, similarity.SIDE + 1) * window / audio.sample_rate_hz
