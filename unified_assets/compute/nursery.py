@@ -36,6 +36,8 @@ _PDEATHSIG = 1
 _STUCK_S = 5.0
 _ENTRY = "import sys; sys.path[:] = {path!r}; from unified_assets.compute.nursery import serve; serve({descriptor})"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
+# glibc gives every block above 128 KiB back to the kernel and asks for it again, a page fault for each 4 KiB of every file and picture.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(16 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 
 
 class Page:
@@ -91,7 +93,7 @@ class Nursery:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **_ONE_THREAD, **_KEPT_MEMORY},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
