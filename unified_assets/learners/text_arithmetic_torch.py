@@ -18,7 +18,7 @@ from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
 from unified_assets.learners.symbolic_arithmetic import ADD, MOST_DIGITS, SUBTRACT, TIMES_DIGIT, Number, Step, Work, exact, parse, solve_exactly, work, written
 from unified_assets.learners.symbolic_equations import parse_number
 
-RANDOM_PRACTICE = 16  # further steps of each operation in a batch, of random operands
+RANDOM_PRACTICE = 64  # further steps of each operation in a batch, of random operands
 LONGEST_PRACTICE = 8  # digits of those
 MOST_STEPS = 2000  # of one expression, when answering
 TRAINING_STEPS = 256  # of one batch: a division alone may ask for a hundred
@@ -38,7 +38,7 @@ def lessons(text: str, target: str) -> tuple[Lesson, ...]:
         found, steps = solve_exactly(tree)
     except ZeroDivisionError:
         return ()
-    if len(steps) == 1 and steps[0][0].operation < 2 and answer.is_integer() and not found.places and abs(answer) < 10**15:
+    if len(steps) == 1 and tree[0] in "+-" and answer.is_integer() and not found.places and abs(answer) < 10**15:
         swapped = found.digits != steps[0][1]  # the sign was taken outside
         return ((steps[0][0], int(-answer if swapped else answer)),)
     return tuple(steps) if abs(float(found.fraction()) - answer) <= 1e-4 * max(1.0, abs(answer)) else ()
@@ -99,13 +99,13 @@ class ArithmeticHead(nn.Module):
         super().__init__()
         self.info = TaskInfo.from_dict(entry["info"])
         self.register_buffer("point", torch.zeros(1))
-        self.first, self.second, self.carried = nn.Embedding(30, 32), nn.Embedding(30, 32), nn.Embedding(30, 32)  # digits by operation
-        self.layers = nn.Sequential(nn.Linear(96, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 20))
+        self.digits, self.carried = nn.Embedding(300, 64), nn.Embedding(30, 64)  # two digits, and a carry, by operation
+        self.layers = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 20))
 
     def column(self, operations: Tensor, first: Tensor, second: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
         """One column of every step, all arguments of the same shape."""
-        base = 10 * operations
-        logits = self.layers(torch.cat([self.first(base + first), self.second(base + second), self.carried(base + carried)], dim=-1))
+        known = self.digits(100 * operations + 10 * first + second), self.carried(10 * operations + carried)
+        logits = self.layers(torch.cat(known, dim=-1))
         return logits[..., :10], logits[..., 10:]
 
     def fit_statistics(self, data: TaskData) -> None:
@@ -126,7 +126,7 @@ class ArithmeticHead(nn.Module):
         if len(found) > TRAINING_STEPS:
             found = [found[place] for place in torch.randperm(len(found))[:TRAINING_STEPS].tolist()]
         if not found:
-            return self.first.weight.sum() * 0.0
+            return self.digits.weight.sum() * 0.0
         found += practice(found)
         steps = [swapped(step) if value < 0 else step for step, value in found]  # a negative difference is the other one with a sign
         digits, operations = columns(steps)

@@ -9,6 +9,8 @@ import torch
 
 from unified_assets.core.contracts import TaskData, TaskInfo
 from unified_assets.core.plugins import models
+from unified_assets.learners.symbolic_arithmetic import SUBTRACT, Step
+from unified_assets.learners.text_arithmetic_torch import lessons
 
 NAMES = ("causal_reasoning_engine", "math_model", "logic_model", "concept_models")
 
@@ -168,10 +170,16 @@ def test_addition_and_subtraction_learned_on_five_digits_are_exact_on_eight_twel
     rows = [_written(draw, draw.randint(1, 5), draw.choice("+-")) for _ in range(600)]
     longer = [_written(draw, digits, draw.choice("+-")) for digits in (8, 12, 20) for _ in range(100)]
     data = _task("columns", "math", "generation", {"expression": [text for text, _ in rows]}, [answer for _, answer in rows])
-    _, learner = _train("math_model", [data], 500)
+    _, learner = _train("math_model", [data], 300)
     asked = _task("columns", "math", "generation", {"expression": [text for text, _ in longer]}, [answer for _, answer in longer])
     found = learner.predict(_unlabelled(asked), np.arange(len(longer))).answers
     assert np.mean([one == answer for one, (_, answer) in zip(found, longer, strict=True)]) >= 0.99
+
+
+def test_a_quotient_worked_out_in_one_subtraction_does_not_teach_that_the_difference_is_the_quotient():
+    assert lessons("0 / 767", "0") == ((Step(SUBTRACT, 0, 767), -767),)
+    assert lessons("3 - 10", "-7") == ((Step(SUBTRACT, 3, 10), -7),)
+    assert lessons("3 - 10", "5") == ((Step(SUBTRACT, 3, 10), 5),)
 
 
 def test_products_quotients_brackets_and_decimals_are_worked_out_by_the_same_columns():
