@@ -64,10 +64,12 @@ class TextTrunk(nn.Module):
                         counts[position[word]] += 1
         share = counts[order] / max(counts.sum(), 1)
         vectors = fit_vectors(tasks, names)[order]
+        choices = [data for data in tasks if data.info.kind == "choice"]  # news and intents spend dimensions on what tells no cause from another
+        matched = fit_vectors(choices, names)[order] if choices and len(choices) < len(tasks) else vectors
         self.codes.copy_(torch.tensor([code(names[place]) for place in order], dtype=torch.int64))
         self.weights[1:] = torch.from_numpy((1e-3 / (1e-3 + share)).astype(np.float32))
-        self.vectors[1:] = torch.from_numpy(vectors)
-        self.tuned.weight.copy_(self.vectors)
+        self.vectors[1:] = torch.from_numpy(matched)
+        self.tuned.weight[1:] = torch.from_numpy(vectors)
         self._forget()
 
     def _forget(self) -> None:

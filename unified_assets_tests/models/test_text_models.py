@@ -207,6 +207,15 @@ def test_training_is_the_same_twice():
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
+def test_choices_are_matched_by_vectors_of_their_own_texts():
+    choices, sentences = _causes(40), _relations(60)
+    _, together = _train("causal_reasoning_engine", [choices, sentences], 0)
+    vectors, tuned = together.trunk.vectors, together.trunk.tuned.weight
+    assert not torch.equal(vectors, tuned)
+    _, alone = _train("causal_reasoning_engine", [choices], 0)
+    assert torch.equal(alone.trunk.vectors, alone.trunk.tuned.weight)
+
+
 def test_soft_targets_teach_a_class():
     data = _intents()
     _, learner = _train("concept_models", [data], 5)
