@@ -42,8 +42,8 @@ def test_what_a_task_lacks_weighs_its_steps():
 
 
 def test_a_need_is_the_error_of_what_is_learned_and_little_where_validation_says_nothing():
-    assert need_of(0.98, 200, 0.1) == pytest.approx(0.07)
-    assert need_of(0.55, 66, 0.1) == pytest.approx(0.5)
+    assert need_of(0.98, 200, 0.1) == pytest.approx(0.12)
+    assert need_of(0.55, 66, 0.1) == pytest.approx(0.55)
     assert need_of(0.2, 13, 0.1) == UNKNOWN  # thirteen rows
     assert need_of(0.52, 400, 0.5) == UNKNOWN  # no better than a constant answer
     assert need_of(None, 400, 0.5) == UNKNOWN
