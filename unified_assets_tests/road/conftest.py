@@ -160,6 +160,8 @@ class Shell:
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory) -> Shell:
     """A small sample lake and an empty state folder."""
+    # Tests started in the background of a script ignore SIGINT, and so would all they start: no command could be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("run")
     written = sample.write(home / "lake", scale=SCALE)
     found = Shell(home=home, raw=written.folder, state=home / "state", files=dict(written.files))
