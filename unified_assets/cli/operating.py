@@ -10,7 +10,10 @@ from unified_assets.cli.roots import Json, put, say, settings, settings_of_state
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI on 127.0.0.1.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of MLflow on 127.0.0.1.")] = 5000,
-    auto: Annotated[bool, typer.Option("--auto", help="Switch the sensor for new files on: it refreshes, and trains when enough changed.")] = False,
+    auto: Annotated[
+        bool,
+        typer.Option("--auto", help="Switch automation on: refresh on new files, training when enough changed, and every night."),
+    ] = False,
 ) -> None:
     """The Dagster UI and daemon and the MLflow server of this lake, on 127.0.0.1, until Ctrl-C."""
     from unified_assets.defs.serve import serve

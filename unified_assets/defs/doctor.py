@@ -18,8 +18,7 @@ from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
 from unified_assets.defs.first_run import has_files, recorded_raw
 from unified_assets.defs.instance import open_instance
-from unified_assets.defs.reaper import OPEN, close_dead_runs
-from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
+from unified_assets.defs.reaper import close_dead_runs, is_dead, open_runs
 from unified_assets.tracking import journal
 
 OK, WARNING, FAILED, REPAIRED = "ok", "warning", "failed", "repaired"
@@ -164,8 +163,8 @@ def _runs(settings: Settings, *, repair: bool) -> Iterator[Finding]:
         return
     with open_instance(settings) as instance:
         yield _finding("instance", OK, f"{home}, {instance.get_runs_count():,} runs")
-        started = instance.get_runs(dg.RunsFilter(statuses=OPEN))
-        dead = [run for run in started if run.tags.get(PID_TAG) and not journal.is_alive(run.tags[PID_TAG], run.tags.get(PID_STARTED_TAG))]
+        started = open_runs(instance)
+        dead = [run for run in started if is_dead(run)]
         for run in started:
             if run not in dead:
                 yield _finding("runs", OK, f"{run.run_id} ({run.job_name}) is running")

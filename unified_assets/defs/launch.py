@@ -15,14 +15,13 @@ from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
 from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
-from unified_assets.defs.chosen_preset import PRESET_TAG
+from unified_assets.defs.chosen_preset import CHANGE_TAG, PRESET_TAG
 from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
-from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, TRAIN, selection
+from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, job_of, selection
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.provenance import asset_key
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
-from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.run_lock import training_run
 from unified_assets.defs.run_plan import NOTHING
 from unified_assets.defs.run_steps import failed_steps
@@ -100,12 +99,11 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     _environment(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)
-    job = preset_name if preset_name in preset_names() else TRAIN
     token = f"cli-{os.getpid()}-{time.time_ns()}"
     with training_run(settings.state, token, log=log):
         kept = preset_name if preset_name in preset_names() else keep_preset(settings.state, load_preset(preset_name))
         tags = {**whole_range(), PRESET_TAG: kept, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
-        ended = _execute(settings, instance, job, tags, assets=selection(names, training=True))
+        ended = _execute(settings, instance, job_of(preset_name), tags, assets=selection(names, training=True))
     if ended.success and all(ended.not_trained.get(name, "").startswith(NOTHING) for name in names):
         raise NothingUsable(settings=settings, models=names)
     return ended
@@ -123,9 +121,10 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
             raise NothingToResume
         run = last[0]
         root = run.root_run_id or run.run_id
-        kept = run.tags.get(PRESET_TAG) or LakeResource.model_fields["preset"].default
+        kept = run.tags.get(PRESET_TAG) or settings.preset
         log(f"resuming run {root} with preset {journal.read_json(journal.run_folder(settings.state, root) / 'run.json').get('preset', kept)}")
-        tags = {**whole_range(), PRESET_TAG: kept, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        changes = {tag: value for tag, value in run.tags.items() if tag.startswith(CHANGE_TAG)}
+        tags = {**whole_range(), PRESET_TAG: kept, **changes, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
         return _execute(settings, instance, run.job_name, tags, again=(options, root))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from unified_assets.tracking.champion import Decision
+from unified_assets.tracking.champion import Decision, mean_score
 from unified_assets.tracking.registry import Registration
 
 COLUMNS = ("task", "kind", "metric", "score", "baseline", "majority", "alone", "train", "test")
@@ -78,5 +78,5 @@ def _shown(value: object) -> str:
 
 
 def _mean_score(tasks: list[Mapping[str, Any]]) -> dict[str, float]:
-    scores = [task["score"] for task in tasks if task.get("score") is not None and task.get("metric") != "mean_absolute_error"]
-    return {"mean_score": sum(scores) / len(scores)} if scores else {}
+    mean = mean_score(tasks)
+    return {} if mean is None else {"mean_score": mean}

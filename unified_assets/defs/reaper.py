@@ -12,13 +12,21 @@ OPEN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Report every started run whose recorded worker does not live any more as failed. Returns their ids."""
-    closed = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=OPEN)):
-        pid = run.tags.get(PID_TAG)
-        if pid and not journal.is_alive(pid, run.tags.get(PID_STARTED_TAG)):
-            instance.report_run_failed(run, message=f"The process of this run (pid {pid}) is gone. Re-execute it from failure: it goes on from its last round.")
-            closed.append(run.run_id)
-    return closed
+    dead = [run for run in open_runs(instance) if is_dead(run)]
+    for run in dead:
+        pid = run.tags[PID_TAG]
+        instance.report_run_failed(run, message=f"The process of this run (pid {pid}) is gone. Re-execute it from failure: it goes on from its last round.")
+    return [run.run_id for run in dead]
+
+
+def open_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that count as working."""
+    return list(instance.get_runs(dg.RunsFilter(statuses=OPEN)))
+
+
+def is_dead(run: dg.DagsterRun) -> bool:
+    """Whether the worker that a run recorded does not live any more."""
+    return PID_TAG in run.tags and not journal.is_alive(run.tags[PID_TAG], run.tags.get(PID_STARTED_TAG))
 
 
 def finish_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> bool:

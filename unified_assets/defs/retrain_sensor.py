@@ -24,7 +24,7 @@ AT_WORK = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterR
 def worth_training(
     stale: Sequence[StaleModel], since: Mapping[str, float], now: float, *, last_training: float, settings: Settings
 ) -> tuple[tuple[str, ...], str, dict[str, float]]:
-    """(models to train, why or why not, since when each model is stale). `since` and the result: model and dataset → seconds since the epoch.
+    """(models to train, why or why not, since when each model is stale). `since` and the result: model → seconds since the epoch.
 
     One model past a threshold brings all stale ones along: they learn from each other, and their files are warm.
     """
@@ -65,7 +65,9 @@ def retrain_sensor(jobs: Sequence[Any], *, auto: bool) -> dg.SensorDefinition:
             if busy:
                 return dg.SkipReason(f"run {busy[0].run_id} ({busy[0].job_name}) is at work")
         settings = lake.settings()
-        found = stale_models(settings.state, code_versions={name: spec.version for name, spec in plugins.models().items()})
+        specs = plugins.models()
+        wanted = lake.preset_named(None).models(tuple(specs))  # a model that the preset leaves out would stay stale, and be asked for again and again
+        found = stale_models(settings.state, code_versions={name: specs[name].version for name in wanted})
         begun = max((record.get("attempt_started") or 0.0 for record in journal.runs(settings.state)), default=0.0)
         since = json.loads(context.cursor) if context.cursor else {}
         models, why, following = worth_training(found, since, time.time(), last_training=begun, settings=settings)

@@ -224,9 +224,9 @@ def _record(settings: Settings, where: dict[str, str], stack: ExitStack) -> None
 
 
 def _told(where: dict[str, str], servers: Servers, *, auto: bool) -> list[str]:
-    sensor = "on" if auto else "off unless switched on in the UI"
+    automation = "on" if auto else "off unless switched on in the UI"
     return [
-        f"Dagster  {where['dagster']}  assets, runs, jobs; daemon running, sensor new_raw_files {sensor}",
+        f"Dagster  {where['dagster']}  assets, runs, jobs; daemon running, automation {automation}",
         f"MLflow   {where['mlflow']}  metrics and registered models",
         f"logs in {servers.logs}; Ctrl-C stops all of them",
     ]

@@ -5,6 +5,7 @@ import dagster as dg
 from unified_assets.core import plugins
 from unified_assets.defs import quality_metadata
 from unified_assets.defs.chosen_preset import chosen_preset
+from unified_assets.defs.jobs import REFRESH_TAG
 from unified_assets.defs.partitioned import OWNER, partitioned_asset
 from unified_assets.defs.partitions import MODALITY, every, modality_names, same
 from unified_assets.defs.provenance import asset_key, partition_events, read_inputs
@@ -40,7 +41,8 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource, training: Tra
     from unified_assets.catalog import count_paths, scan
 
     with step(context, lake) as here:
-        chosen_preset(lake, training, here.tags)  # a wrong value is told before hours of work, not after
+        if REFRESH_TAG not in here.tags:
+            chosen_preset(lake, training, here.tags)  # a wrong value is told before hours of work, not after
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
         raw_digest = fingerprint.raw_digest(here.settings.raw)
         for partition, found in prints.items():

@@ -20,7 +20,6 @@ from unified_assets.learners.text_plan import method_of
 MOST_ROWS = 12_000
 MOST_PROBLEMS = 1500
 MOST_BUCKETS = 120_000
-MANY_CLASSES = 20
 
 
 def score_baseline(data: TaskData) -> BaselineScore:

@@ -7,9 +7,11 @@ test on the examples where they differ, McNemar 1947), and the mean over tasks i
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ALPHA = 0.05
 
+LOWER_IS_BETTER = frozenset({"mean_absolute_error"})
 Values = Mapping[str, float]  # example_id -> 1 or 0, or minus the error of a number
 
 
@@ -90,3 +92,21 @@ def decide(against_champion: Sequence[Comparison], against_best: Sequence[Compar
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+def best_ever(mirror: Mapping[str, Any]) -> dict[str, int]:
+    """Task → the version that scored best in it: what a challenger must not be significantly worse than."""
+    best: dict[str, tuple[float, int]] = {}
+    for entry in mirror.get("versions", []):
+        for task in entry["tasks"]:
+            if task.get("score") is not None:
+                value = -task["score"] if task.get("metric") in LOWER_IS_BETTER else task["score"]
+                if task["task"] not in best or value > best[task["task"]][0]:
+                    best[task["task"]] = (value, entry["version"])
+    return {task: version for task, (_, version) in best.items()}
+
+
+def mean_score(tasks: Sequence[Mapping[str, Any]]) -> float | None:
+    """The mean over the tasks of an entry; errors, which have other units, are left out. None where no score was measured."""
+    scores = [task["score"] for task in tasks if task.get("score") is not None and task.get("metric") not in LOWER_IS_BETTER]
+    return sum(scores) / len(scores) if scores else None

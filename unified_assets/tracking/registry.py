@@ -12,7 +12,7 @@ from unified_assets.core.errors import DataError, InvalidSetting
 from unified_assets.datasets import Dataset
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
-from unified_assets.tracking.champion import Comparison, Decision, compare, decide
+from unified_assets.tracking.champion import Comparison, Decision, best_ever, compare, decide
 from unified_assets.tracking.experiment import ModelRun, Tracker
 from unified_assets.tracking.patience import patiently
 from unified_assets.tracking.rescoring import rescore, stored_values
@@ -158,14 +158,13 @@ def _champion_values(champion: Mapping[str, Any], *, spec: ModelSpec, dataset: D
 
 def _against_best(mirror: Mapping[str, Any], mine: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
     """Each task against the version that ever scored best in it, on the examples both answered."""
-    found = []
+    found, best = [], best_ever(mirror)
     for task, values in mine.items():
-        scored = [(entry, one) for entry in mirror["versions"] for one in entry["tasks"] if one["task"] == task and one.get("score") is not None]
-        if scored:
-            lower_is_better = scored[0][1].get("metric") == "mean_absolute_error"
-            entry, one = (min if lower_is_better else max)(scored, key=lambda pair: pair[1]["score"])
-            if entry["version"] != mirror.get("champion"):
-                found.append(compare(task, f"the best ever (version {entry['version']})", values, stored_values(Path(entry["folder"]), one)))
+        version = best.get(task)
+        if version is not None and version != mirror.get("champion"):
+            entry = next(entry for entry in mirror["versions"] if entry["version"] == version)
+            one = next(one for one in entry["tasks"] if one["task"] == task)
+            found.append(compare(task, f"the best ever (version {version})", values, stored_values(Path(entry["folder"]), one)))
     return found
 
 

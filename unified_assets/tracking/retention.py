@@ -9,6 +9,7 @@ from typing import Any
 
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
+from unified_assets.tracking.champion import best_ever
 from unified_assets.tracking.experiment import Tracker
 
 
@@ -34,18 +35,6 @@ def kept_versions(mirror: Mapping[str, Any], keep: int) -> dict[int, str]:
     if mirror.get("champion") in versions:
         kept[mirror["champion"]] = "champion"
     return kept
-
-
-def best_ever(mirror: Mapping[str, Any]) -> dict[str, int]:
-    """Task → the version that scored best in it: what a challenger must not be significantly worse than."""
-    best: dict[str, tuple[float, int]] = {}
-    for entry in mirror.get("versions", []):
-        for task in entry["tasks"]:
-            if task.get("score") is not None:
-                value = -task["score"] if task.get("metric") == "mean_absolute_error" else task["score"]
-                if task["task"] not in best or value > best[task["task"]][0]:
-                    best[task["task"]] = (value, entry["version"])
-    return {task: version for task, (_, version) in best.items()}
 
 
 def removable(tracker: Tracker, *, keep: int) -> list[Removal]:
@@ -89,12 +78,12 @@ def _versions(tracker: Tracker, model: str, mirror: Mapping[str, Any], keep: int
 
 
 def _of_runs(state: Path, keep: int, gone: set[Path]) -> Iterator[Removal]:
-    """Checkpoints and knowledge of runs beyond the newest `keep`, and of those that ended well; a living run is left alone."""
+    """Checkpoints, knowledge and trials of runs beyond the newest `keep`, and of those that ended well; a living run is left alone."""
     for place, record in enumerate(journal.runs(state)):
         run_dir = journal.run_folder(state, str(record["run_id"]))
         if record.get("status") == "STARTED" or (record.get("status") != "SUCCESS" and place < keep):
             continue
-        folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "alone"]
+        folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "alone", run_dir / "trials"]
         there = tuple(folder for folder in folders if folder.is_dir() and folder not in gone)
         if there:
             yield Removal(what=f"checkpoints of run {record['run_id']}", folders=there, size_bytes=sum(map(_size, there)))

@@ -14,7 +14,6 @@ class StaleModel:
     """`changed`: labelled examples more or fewer than the newest version learned from, over all tasks; `labelled`: those there are now."""
 
     model: str
-    dataset: str
     changed: int
     labelled: int
 
@@ -28,7 +27,7 @@ def stale_models(state: Path, *, code_versions: Mapping[str, str]) -> list[Stale
             now: dict[str, int] = dataset.get("labelled", {})
             then = _labelled(mirror)
             changed = sum(abs(now.get(task, 0) - then.get(task, 0)) for task in {*now, *then})
-            found.append(StaleModel(model=model, dataset=dataset["digest"], changed=changed, labelled=sum(now.values())))
+            found.append(StaleModel(model=model, changed=changed, labelled=sum(now.values())))
     return found
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unified_assets.tracking import fingerprint, journal
+from unified_assets.tracking.champion import mean_score
 
 TASK_KEYS = ("task", "subject", "kind", "train", "valid", "test", "metric", "score", "majority", "baseline", "baseline_method", "alone", "beats_baseline")
 
@@ -36,10 +37,9 @@ def _versions(mirror: Mapping[str, Any]) -> list[dict[str, Any]]:
     for entry in sorted(mirror.get("versions", []), key=lambda entry: int(entry["version"]), reverse=True):
         version = entry["version"]
         aliases = [name for name, holder in (("champion", mirror.get("champion")), ("challenger", mirror.get("version"))) if holder == version]
-        scores = [task["score"] for task in entry["tasks"] if task.get("score") is not None and task.get("metric") != "mean_absolute_error"]
         told = {key: entry.get(key) for key in ("registered", "run_id", "mlflow_run", "dataset", "code_version", "decision")}
         tasks = [{key: task.get(key) for key in TASK_KEYS} for task in entry["tasks"]]
-        rows.append({"version": version, "aliases": aliases, "mean_score": sum(scores) / len(scores) if scores else None, "tasks": tasks, **told})
+        rows.append({"version": version, "aliases": aliases, "mean_score": mean_score(entry["tasks"]), "tasks": tasks, **told})
     return rows
 
 

@@ -3,20 +3,20 @@
 A trial is a training like any other: rounds under leases, with checkpoints below `<run>/trials/<model>/<number>`. Optuna says what to
 try next (a tree-structured Parzen estimator, Bergstra et al. 2011) and which trial is not worth another round (asynchronous
 successive halving, Li et al. 2020). Started again after a kill it asks the same questions, is told the same answers from
-`trials.json`, and goes on where it was.
+`trial.json` of each, and goes on where it was.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unified_assets.core.contracts import EventSink
-from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.errors import Diverged, InvalidSetting
 from unified_assets.store.local import write_text
 from unified_assets.training import checkpoints
 from unified_assets.training.orders import RoundOrder, RoundReport
@@ -80,14 +80,15 @@ def _order_of(order: RoundOrder, setting: Setting, folder: Path) -> RoundOrder:
 
 
 def _try(trial: Any, order: RoundOrder, *, rounds: Rounds, opened: Callable[[], AbstractContextManager[EventSink]]) -> float | None:
-    """Its best validation score over all rounds; None where it was given up before the last, or nothing can be validated."""
+    """Its best validation score over all rounds; None where it was given up or diverged before the last, or nothing can be validated."""
     record = order.checkpoints.with_name("trial.json")
     scores = _known_scores(record, order)
     for index, score in enumerate(scores, start=1):
         if _given_up(trial, index, score):
             return None
     if len(scores) < order.plan.rounds:
-        with opened() as told:
+        # A rate at which the loss explodes is what trials are there to find: it ends the trial, not the model.
+        with suppress(Diverged), opened() as told:
             for index, report in rounds(order):
                 scores = [*scores, report.valid_score]
                 write_text(record, json.dumps({"learning_rate": order.plan.learning_rate, "batch_size": order.preset.batch_size, "scores": scores}))
@@ -95,6 +96,8 @@ def _try(trial: Any, order: RoundOrder, *, rounds: Rounds, opened: Callable[[], 
                 told.round_done({**row, "learning_rate": report.learning_rate, "compute_s": report.compute_s, "cpu_s": report.cpu_s}, report.scores, None)
                 if _given_up(trial, index, report.valid_score):
                     return None
+        if len(scores) < order.plan.rounds:
+            return None
     measured = [score for score in scores if score is not None]
     return max(measured, default=None)
 

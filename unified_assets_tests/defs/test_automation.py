@@ -33,7 +33,7 @@ def settings(**given):
 
 
 def stale(changed, labelled=1000, model="vision_service"):
-    return StaleModel(model=model, dataset="d", changed=changed, labelled=labelled)
+    return StaleModel(model=model, changed=changed, labelled=labelled)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_is_stale_is_counted_in_labelled_examples_of_all_tasks(tmp_path):
     for model, dataset in (("m", "old"), ("n", "same")):
         journal.write_json(journal.mirror_path(tmp_path, model), {"model": model, "version": 1, "versions": [{**entry, "dataset": dataset}]})
     found = stale_models(tmp_path, code_versions={"m": "1", "n": "1", "nothing": "1", "never_built": "1"})
-    assert found == [StaleModel(model="m", dataset="new", changed=10 + 7 + 3, labelled=37)]
+    assert found == [StaleModel(model="m", changed=10 + 7 + 3, labelled=37)]
 
 
 def evaluate(sensor, state, raw, instance, cursor=None):
@@ -123,3 +123,17 @@ def test_the_models_that_are_stale_are_asked_for_in_one_run_and_not_while_one_is
         run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED, tags={TRAINING_TAG: "true"})
         result, _ = evaluate(sensor, state, raw, instance)
         assert result.skip_message == f"run {run.run_id} (work) is at work"
+
+
+def test_models_that_the_preset_leaves_out_are_not_asked_for(tmp_path, monkeypatch):
+    raw, state = tmp_path / "raw", tmp_path / "state"
+    raw.mkdir()
+    monkeypatch.setenv("UNIFIED_ASSETS_PRESET", "vision_focus")
+    for model in ("vision_service", "math_model"):
+        journal.record_stage(state, f"dataset/{model}", versions={}, made_from="x", digest="d", tasks=["a"], labelled={"a": 300})
+    sensor = retrain_sensor.retrain_sensor(all_jobs(), auto=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result, _ = evaluate(sensor, state, raw, instance)
+    (request,) = result.run_requests
+    assert request.job_name == "vision_focus"
+    assert [key.to_user_string() for key in request.asset_selection if key.path[0] == "model"] == ["model/vision_service"]

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from unified_assets.tracking import journal
+from unified_assets.tracking.champion import best_ever
 from unified_assets.tracking.experiment import Tracker
 from unified_assets.tracking.registry import NothingToRollBack, crowned, roll_back, set_champion
-from unified_assets.tracking.retention import best_ever, kept_versions, removable, remove
+from unified_assets.tracking.retention import kept_versions, removable, remove
 
 
 def entry(version, **scores):
@@ -114,3 +115,14 @@ def test_rollback_goes_back_one_champion_at_a_time_and_says_when_there_is_none(l
     with pytest.raises(NothingToRollBack, match=r"registered: 1, 2, 3, 4\)\. Name a version with `unified-assets promote m VERSION`"):
         roll_back(lake, "m")
     assert journal.read_mirror(lake.state, "m")["champion"] == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trials_of_a_run_that_ended_well_go_with_its_checkpoints(lake):
+    trial = lake.state / "runs" / "r1" / "trials" / "m" / "000" / "checkpoints"
+    trial.mkdir(parents=True)
+    (trial / "weights.safetensors").write_bytes(bytes(500))
+    planned = removable(lake, keep=1)
+    assert ("checkpoints of run r1", 1500) in [(one.what, one.size_bytes) for one in planned]
+    remove(lake, planned, print)
+    assert not trial.exists()

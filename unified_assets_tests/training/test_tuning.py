@@ -84,3 +84,25 @@ def test_a_search_that_was_killed_goes_on_to_the_same_bits(tmp_path, tuned):
     assert trials_of(tmp_path) == trials_of(tuned[0])
     weights = [(folder / "models" / "ear" / "final" / "weights.safetensors").read_bytes() for folder in (tmp_path, tuned[0])]
     assert weights[0] == weights[1]
+
+
+class Bursting(tiny.VectorLearner):
+    """Its loss is not a number at any rate beyond a limit, however often it is halved."""
+
+    def optimizers(self, learning_rate):
+        self.bursts = learning_rate > 1.5e-2
+        return super().optimizers(learning_rate)
+
+    def loss(self, data, rows, soft_targets=None):
+        found = super().loss(data, rows, soft_targets)
+        return found * float("nan") if self.bursts else found
+
+
+def test_a_trial_that_diverges_ends_and_the_model_is_trained_all_the_same(tmp_path):
+    specs = {"ear": tiny.spec("ear", build=Bursting)}
+    outcome = tiny.train("ear", tmp_path, members=("ear",), specs=specs, preset=PRESET)
+    known = trials_of(tmp_path)
+    assert len(known["000"]["scores"]) == 4
+    assert len(known) < 6  # those that diverged in their first round have nothing to write down
+    assert all(trial["learning_rate"] <= 1.5e-2 for trial in known.values())
+    assert outcome.results["tasks"][0]["score"] > 0.9
