@@ -207,12 +207,15 @@ def _work(channel: socket.socket, page: Page, function: Callable[[Any], Any], me
     answers: list[Answer] = []
     due = 0.0
     while header := stream.read(HEADER):
-        if header != END_OF_BATCH:
-            index, item = pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
+        given = () if header == END_OF_BATCH else pickle.loads(stream.read(int.from_bytes(header, "little")))  # noqa: S301 - our own parent
+        for index, item in given:
             page.begin(index)
             due = due if answers else time.monotonic() + _FLUSH_S
             answers.append(_answer(function, index, item))
-        if answers and (header == END_OF_BATCH or answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due):
+            if answers[-1][2] == OUT_OF_MEMORY or time.monotonic() >= due:
+                _send(channel, answers)
+                answers = []
+        if answers and not given:
             _send(channel, answers)
             answers = []
     os._exit(0)

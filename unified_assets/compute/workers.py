@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import starmap
+from itertools import islice, starmap
 from typing import Any, Self
 
 from unified_assets.compute.nursery import END_OF_BATCH, HEADER, OUT_OF_MEMORY, Nursery, Origin, Page, WorkersUnavailable, framed
@@ -29,7 +29,8 @@ from unified_assets.core.errors import UsageError
 BATCH = 128
 RECYCLE_AFTER = 10_000  # items one worker handles before it is replaced: leaks of native decoders stay small
 _CHUNK = 1 << 20
-_AHEAD_BYTES = 1 << 20  # what waits for one worker; a single item may be longer
+_MESSAGE = 16  # items sent together: a message costs as much as an item
+_AHEAD_BYTES = 1 << 20  # what waits for one worker; a single message may be longer
 
 __all__ = ["NotImportable", "Outcome", "WorkerPool", "WorkersUnavailable"]
 
@@ -147,9 +148,7 @@ class WorkerPool:
             slot.retry, size = None, 1
         given = 0
         while given < size and (not given or len(slot.outgoing) < _AHEAD_BYTES):
-            slot.give(queue[0], items[queue[0]])
-            queue.popleft()
-            given += 1
+            given += slot.give(queue, items, size - given)
         if given:
             slot.outgoing += END_OF_BATCH
             self._selector.modify(slot.line, selectors.EVENT_READ | selectors.EVENT_WRITE, slot)
@@ -214,6 +213,7 @@ class _Slot:
     handled: int = 0
     since: float = 0.0  # when the worker last gave a sign of life or got work
     retry: int | None = None
+    together: int = _MESSAGE  # items a message
     incoming: bytearray = field(default_factory=bytearray)
     outgoing: bytearray = field(default_factory=bytearray)
 
@@ -244,11 +244,19 @@ class _Slot:
         self.incoming.clear()
         self.outgoing.clear()
 
-    def give(self, index: int, item: Any) -> None:
-        """Queue an item for the worker."""
-        self.outgoing += framed((index, item))
-        self.working.append(index)
+    def give(self, queue: deque[int], items: Sequence[Any], most: int) -> int:
+        """Take items from the queue and send them in one message, long ones one by one: how many."""
+        indices = list(islice(queue, min(self.together, most)))
+        message = framed([(index, items[index]) for index in indices])
+        if len(indices) > 1 and len(message) > _AHEAD_BYTES:
+            self.together = 1
+            return self.give(queue, items, most)
+        for index in indices:
+            self.working.append(index)
+            queue.popleft()
+        self.outgoing += message
         self.since = time.monotonic()
+        return len(indices)
 
     def began(self) -> float:
         """When the worker started the item it is at, or gave its last sign of life if that is later."""

@@ -156,8 +156,9 @@ def columns(values: Mapping[str, Any]) -> Mapping[str, Any]:
     known = {name: value for name, value in values.items() if value is not None and name in _PROBED}
     if isinstance(known.get("title"), str):
         known["title"] = known["title"].encode("utf-8", "replace").decode()[:_TITLE_CHARS]
-    extra = {name: value for name, value in values.items() if name not in _PROBED}
-    return {**known, "probe_extra": as_json(extra)} if extra else known
+    if values.keys() <= _PROBED:
+        return known
+    return {**known, "probe_extra": as_json({name: value for name, value in values.items() if name not in _PROBED})}
 
 
 def detail(text: str) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ import io
 import json
 import re
 
+from unified_assets.formats.text_facts import count_members
+
 SVG = "image/svg+xml"  # catalogued, not decoded: its markup says little and drawing it needs a renderer
 TEXT_EXTENSIONS = {
     "txt": "text/plain",
@@ -92,7 +94,7 @@ def _json_type(head: str, *, whole: bool) -> str | None:
     if not whole or len(head) > 1 << 16:
         return "application/json" if len(lines) < 2 or not _is_record(lines[0]) else "application/jsonl"
     try:
-        json.loads(head)
+        count_members(head)
     except (ValueError, RecursionError):
         return "application/json" if re.match(r'\s*(?:\{\s*"|\[\s*[\[{"])', head) else None
     return "application/json"
@@ -111,9 +113,12 @@ def _table_type(head: str, *, whole: bool) -> str | None:
     sample = lines[:_SAMPLE_LINES] if whole or len(lines) > _SAMPLE_LINES else lines[:-1]
     if len(sample) >= 3 and all(map(_BOXES.match, sample)):
         return "text/csv"  # coordinates, then a text that may hold commas of its own
+    text = "\n".join(sample)
     for delimiter, media_type in (("\t", "text/tab-separated-values"), (",", "text/csv"), (";", "text/csv")):
+        if text.count(delimiter) < 3:
+            continue
         try:
-            widths = [len(row) for row in csv.reader(io.StringIO("\n".join(sample)), delimiter=delimiter) if row]
+            widths = [len(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
         except csv.Error:
             continue
         if len(widths) >= 3 and len(set(widths)) == 1 and widths[0] >= 2:

@@ -83,12 +83,13 @@ def _by_words(sample: str) -> str | None:
     words = sample.lower().translate(_SPACED).split() if sample.isascii() else _WORDS.findall(sample.lower())
     if sum(map(len, words)) < MIN_LETTERS:
         return None
-    hits: Counter[str] = Counter()
     counts = Counter(words)
+    hits: dict[str, int] = {}
     for word in counts.keys() & _OWNERS.keys():
         for language in _OWNERS[word]:
-            hits[language] += counts[word]
-    ranked = hits.most_common(2)
-    if not ranked or ranked[0][1] < max(MIN_HITS, MIN_SHARE * len(words)):
+            hits[language] = hits.get(language, 0) + counts[word]
+    best = max(hits, key=hits.__getitem__, default=None)
+    if best is None or hits[best] < max(MIN_HITS, MIN_SHARE * len(words)):
         return None
-    return ranked[0][0] if len(ranked) == 1 or ranked[0][1] >= MARGIN * ranked[1][1] else None
+    next_best = max((count for language, count in hits.items() if language != best), default=0)
+    return best if hits[best] >= MARGIN * next_best else None

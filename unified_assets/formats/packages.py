@@ -1,15 +1,13 @@
 """A zip package of a document in; its parts, read within bounds, out. Bombs end as UnreadableFile("bomb")."""
 
 import posixpath
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from lxml import etree
 
 from unified_assets.core.errors import UnreadableFile
+from unified_assets.formats.zip_directory import Entry, read_directory, unpack
 
 MAX_PART_BYTES = 64 << 20
 MAX_TOTAL_BYTES = 256 << 20
@@ -23,26 +21,21 @@ _PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False, "l
 class Package:
     """Parts of an open package by name."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.names = frozenset(archive.namelist())
+    def __init__(self, stream: BinaryIO, entries: Iterable[Entry]) -> None:
+        self._stream = stream
+        self._entries = {entry.name: entry for entry in entries}
+        self.names = self._entries.keys()
         self._left = MAX_TOTAL_BYTES
 
     def read(self, name: str) -> bytes:
-        """A part's bytes. Sizes are counted while reading: what the directory claims proves nothing."""
-        try:
-            info = self._archive.getinfo(name)
-            if info.flag_bits & 1:
-                raise UnreadableFile("encrypted", name)
-            bound = min(MAX_PART_BYTES, self._left, max(_RATIO_FROM_BYTES, info.compress_size * MAX_RATIO))
-            with self._archive.open(info) as part:
-                data = part.read(bound + 1)
-        except KeyError as error:
-            raise UnreadableFile("part_missing", name) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise UnreadableFile("corrupt", f"{name}: {error}") from error
-        if len(data) > bound:
-            raise UnreadableFile("bomb", f"{name} unpacks to more than {bound >> 20} MiB from {info.compress_size} bytes")
+        """A part's bytes. Sizes are counted while reading: a small claim of the directory proves nothing, one beyond the bound is enough."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise UnreadableFile("part_missing", name)
+        bound = min(MAX_PART_BYTES, self._left, max(_RATIO_FROM_BYTES, entry.packed_bytes * MAX_RATIO))
+        data = unpack(self._stream, entry, bound) if entry.unpacked_bytes <= bound else None
+        if data is None or len(data) > bound:
+            raise UnreadableFile("bomb", f"{name} unpacks to more than {bound >> 20} MiB from {entry.packed_bytes} bytes")
         self._left -= len(data)
         return data
 
@@ -76,18 +69,15 @@ class Package:
         return target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
 
 
-@contextmanager
-def open_package(stream: BinaryIO) -> Iterator[Package]:
+def open_package(stream: BinaryIO) -> Package:
     """Open a zip package. Raises UnreadableFile for what is none, or has too many parts."""
-    stream.seek(0)
     try:
-        archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise UnreadableFile("encrypted" if _is_ole(stream) else "truncated", str(error)) from error
-    with archive:
-        if len(archive.infolist()) > MAX_PARTS:
-            raise UnreadableFile("bomb", f"{len(archive.infolist())} parts")
-        yield Package(archive)
+        entries = read_directory(stream)
+    except UnreadableFile as error:
+        raise UnreadableFile("encrypted" if _is_ole(stream) else error.reason, error.detail) from error
+    if len(entries) > MAX_PARTS:
+        raise UnreadableFile("bomb", f"{len(entries)} parts")
+    return Package(stream, entries)
 
 
 def _is_ole(stream: BinaryIO) -> bool:

@@ -47,8 +47,5 @@ def find_dialect(text: str, usual: str) -> Dialect | None:
 
 def count_rows(text: str, dialect: Dialect) -> int:
     """Records, the header not counted. Raises csv.Error for a cell beyond csv's limit."""
-    if '"' not in text:
-        rows = sum(1 for line in text.splitlines() if line)
-    else:
-        rows = sum(1 for row in csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter) if row)
-    return max(0, rows - dialect.header)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter) if '"' in text else text.splitlines()
+    return max(0, sum(map(bool, rows)) - dialect.header)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from unified_assets.formats.encodings import Encoding, decode_text
@@ -56,13 +57,15 @@ def _records(text: str, media_type: str) -> int | None:
     try:
         if media_type == "application/jsonl":
             return sum(map(bool, map(str.strip, text.splitlines())))
-        return _members(json.loads(text)) if media_type == "application/json" else None
+        return count_members(text) if media_type == "application/json" else None
     except (ValueError, RecursionError):
         return None
 
 
-def _members(value: object) -> int:
-    """Rows of a list, of the lists of a dict, or the entries of a dict of dicts."""
+@lru_cache(maxsize=1)  # detection parses a text just before its records are counted
+def count_members(text: str) -> int:
+    """Rows of a JSON list, of the lists of a dict, or the entries of a dict of dicts. Raises ValueError for what is no JSON."""
+    value = json.loads(text)
     if isinstance(value, list):
         return len(value)
     if not isinstance(value, dict) or not value:

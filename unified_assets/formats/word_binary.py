@@ -1,6 +1,7 @@
 """A legacy .doc in; its text, title and pictures out ([MS-DOC] 2.4.1, retrieving text through the piece table)."""
 
 import codecs
+import re
 import struct
 from collections.abc import Iterator
 
@@ -15,6 +16,8 @@ _MAX_STREAM_BYTES = 64 << 20
 _FC_CLX = 0x01A2  # offset of fcClx, lcbClx in the FIB of Word 97 and later
 _ENCRYPTED, _TABLE_1 = 0x0100, 0x0200
 _WORD_97 = 0x00C1
+_FIELD_MARK = re.compile("([\x13\x14\x15])")
+_SUMMARY, _CODE_PAGE, _TITLE = "\x05SummaryInformation", 1, 2  # [MS-OLEPS] 3.1
 _CLEAN = {0x07: "\t", 0x0B: "\n", 0x0C: "\f", 0x0D: "\n", 0x1E: "-", 0x1F: "", 0xA0: " ", 0x01: "", 0x02: "", 0x05: "", 0x08: ""}
 
 
@@ -53,8 +56,8 @@ def read_stream(package: olefile.OleFileIO, name: str) -> bytes:
 def ole_title(package: olefile.OleFileIO) -> str:
     """The title in the summary information, if it can be read."""
     try:
-        facts = package.get_metadata()
-        title, page = facts.title, (facts.codepage or 0) & 0xFFFF
+        facts = package.getproperties(_SUMMARY) if package.exists(_SUMMARY) else {}
+        title, page = facts.get(_TITLE), (facts.get(_CODE_PAGE) or 0) & 0xFFFF
     except Exception:  # noqa: BLE001 - olefile's property parser raises whatever a broken set provokes; a title is a nicety
         return ""
     return title.decode(_codec(page), "replace").strip("\0 ")[:300] if isinstance(title, bytes) else ""
@@ -107,13 +110,13 @@ def _without_fields(text: str) -> str:
     """Drop field codes (0x13 … 0x14), keep field results (0x14 … 0x15)."""
     kept: list[str] = []
     codes: list[bool] = []
-    for char in text:
-        if char == "\x13":
+    for part in _FIELD_MARK.split(text):
+        if part == "\x13":
             codes.append(True)
-        elif char == "\x14" and codes:
+        elif part == "\x14" and codes:
             codes[-1] = False
-        elif char == "\x15" and codes:
+        elif part == "\x15" and codes:
             codes.pop()
         elif not any(codes):
-            kept.append(char)
+            kept.append(part)
     return "".join(kept)

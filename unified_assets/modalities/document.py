@@ -62,49 +62,49 @@ def _decode_pdf(stream: BinaryIO) -> DecodedDocument:
 
 
 def _probe_docx(stream: BinaryIO) -> Mapping[str, Any]:
-    with open_package(stream) as package:
-        require_document(package)
-        return {"title": title_of(package) or None}
+    package = open_package(stream)
+    require_document(package)
+    return {"title": title_of(package) or None}
 
 
 def _decode_docx(stream: BinaryIO) -> DecodedDocument:
-    with open_package(stream) as package:
-        document = WordDocument(package)
-        blocks = document.blocks()
-        return _flowing(blocks, document.pictures, title_of(package), page=document.page)
+    package = open_package(stream)
+    document = WordDocument(package)
+    blocks = document.blocks()
+    return _flowing(blocks, document.pictures, title_of(package), page=document.page)
 
 
 def _probe_pptx(stream: BinaryIO) -> Mapping[str, Any]:
-    with open_package(stream) as package:
-        return {"pages": len(SlideDeck(package).slides), "title": title_of(package) or None}
+    package = open_package(stream)
+    return {"pages": len(SlideDeck(package).slides), "title": title_of(package) or None}
 
 
 def _decode_pptx(stream: BinaryIO) -> DecodedDocument:
-    with open_package(stream) as package:
-        deck = SlideDeck(package)
-        pages = [Page(image=image, text=text) for image, text in map(deck.page, deck.slides[:MAX_PAGES])]
-        inside = tuple(picture for picture in deck.pictures.values() if picture is not None)
-        return DecodedDocument(pages=tuple(pages), pictures=inside, title=title_of(package), total_pages=len(deck.slides), drawn=True)
+    package = open_package(stream)
+    deck = SlideDeck(package)
+    pages = [Page(image=image, text=text) for image, text in map(deck.page, deck.slides[:MAX_PAGES])]
+    inside = tuple(picture for picture in deck.pictures.values() if picture is not None)
+    return DecodedDocument(pages=tuple(pages), pictures=inside, title=title_of(package), total_pages=len(deck.slides), drawn=True)
 
 
 def _probe_open_document(stream: BinaryIO) -> Mapping[str, Any]:
-    with open_package(stream) as package:
-        return {"title": open_document.open_document_blocks(package)[2] or None}
+    package = open_package(stream)
+    return {"title": open_document.open_document_blocks(package)[2] or None}
 
 
 def _decode_open_document(stream: BinaryIO) -> DecodedDocument:
-    with open_package(stream) as package:
-        return _flowing(*open_document.open_document_blocks(package))
+    package = open_package(stream)
+    return _flowing(*open_document.open_document_blocks(package))
 
 
 def _probe_epub(stream: BinaryIO) -> Mapping[str, Any]:
-    with open_package(stream) as package:
-        return {"title": electronic_book.book_title(package) or None}
+    package = open_package(stream)
+    return {"title": electronic_book.book_title(package) or None}
 
 
 def _decode_epub(stream: BinaryIO) -> DecodedDocument:
-    with open_package(stream) as package:
-        return _flowing(*electronic_book.book_blocks(package))
+    package = open_package(stream)
+    return _flowing(*electronic_book.book_blocks(package))
 
 
 def _probe_doc(stream: BinaryIO) -> Mapping[str, Any]:

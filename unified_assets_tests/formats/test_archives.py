@@ -12,7 +12,7 @@ import pytest
 
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.formats.archives import MAX_WALKED_BYTES, list_members
-from unified_assets.formats.zip_directory import read_directory
+from unified_assets.formats.zip_directory import read_directory, unpack
 
 ZIP, TAR, GZIP, BZIP2, XZ = "application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/x-xz"
 NAMES = {"a.txt": b"one", "folder/b.txt": b"three", "inner.zip": b"PK"}
@@ -116,3 +116,43 @@ def test_entries_of_four_gigabytes_are_read_as_python_reads_them(tmp_path):
         assert [entry[:3] for entry in read_directory(stream)] == [
             (info.filename, info.compress_size, info.file_size) for info in zipfile.ZipFile(path).infolist()
         ]
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_unpack_as_python_unpacks_them_also_behind_other_bytes(packing):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as archive:
+        for name, content in (("a.txt", b"plum " * 500), ("empty", b""), ("\u00fc/b", bytes(range(256)))):
+            archive.writestr(name, content)
+    stream = io.BytesIO(b"#!/bin/sh\n" + buffer.getvalue())
+    assert {entry.name: unpack(stream, entry, 1 << 20) for entry in read_directory(stream)} == {
+        "a.txt": b"plum " * 500,
+        "empty": b"",
+        "\u00fc/b": bytes(range(256)),
+    }
+
+
+def test_a_member_is_unpacked_no_further_than_asked_whatever_it_claims():
+    data = bytearray(zipped({"zeros": bytes(4 << 20)}))
+    struct.pack_into("<L", data, data.rfind(b"PK\x01\x02") + 24, 10)
+    (entry,) = read_directory(io.BytesIO(data))
+    assert len(unpack(io.BytesIO(data), entry, 1000)) == 1001
+
+
+def test_members_that_were_changed_cut_or_locked_are_refused():
+    whole = zipped({"a": b"plum " * 500})
+    (entry,) = read_directory(io.BytesIO(whole))
+    changed = bytearray(whole)
+    changed[40] ^= 0x55
+    for data, asked, reason in (
+        (changed, entry, "corrupt"),
+        (whole, entry._replace(checksum=1), "corrupt"),
+        (whole, entry._replace(offset=7), "corrupt"),
+        (whole, entry._replace(offset=1 << 40), "corrupt"),
+        (whole, entry._replace(packed_bytes=1 << 40), "corrupt"),
+        (whole, entry._replace(method=99), "corrupt"),
+        (whole, entry._replace(encrypted=True), "encrypted"),
+    ):
+        with pytest.raises(UnreadableFile) as caught:
+            unpack(io.BytesIO(data), asked, 1 << 20)
+        assert caught.value.reason == reason, asked

@@ -119,8 +119,11 @@ def test_open_document_text_is_read():
 
 def test_bombs_are_stopped_while_they_unpack():
     data = word(paragraph("x"), **{"word/media/zeros.bin": bytes(80 << 20)})
-    with open_package(io.BytesIO(data)) as package, pytest.raises(UnreadableFile, match="bomb"):
-        package.read("word/media/zeros.bin")
+    lying = data.replace(struct.pack("<L", 80 << 20), struct.pack("<L", 10))
+    assert lying != data
+    for claimed in (data, lying):
+        with pytest.raises(UnreadableFile, match="bomb"):
+            open_package(io.BytesIO(claimed)).read("word/media/zeros.bin")
     deep = b"{\\rtf1" + b"{" * 5000
     with pytest.raises(UnreadableFile, match="bomb"):
         rich_text(deep)
