@@ -1,7 +1,10 @@
-"""Documents and scanned pages anywhere in the lake whose folder or name says what kind of paper they are: invoice, receipt, contract."""
+"""Documents and scanned pages anywhere in the lake whose folder or name says what kind of paper they are: invoice, receipt, contract.
+
+Kinds of a few files each are the kind `other` together, with what lies in folders beside those that are named after kinds.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,10 +13,12 @@ import polars as pl
 from unified_assets.core.contracts import Adapter, Input, LakeView, Proposal, ProposedExample
 from unified_assets.records.names import declared_split, parent, stem, words
 from unified_assets.records.parsing import json_value
+from unified_assets.records.places import ancestors
 from unified_assets.records.vocabulary import normal
 
 MIN_FILES = 4  # a kind
 MIN_ALL = 16
+OTHER = "other"
 SIDECAR_BYTES = 1 << 14
 MOST_FIELDS = 40
 IMAGE_LEVELS = 1  # folders above a scanned page that are looked at; above a document all are
@@ -44,11 +49,16 @@ def propose(view: LakeView) -> Iterator[Proposal]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     fields = _sidecar_fields(view)
     pages = view.files.filter(pl.col("modality").is_in(["document", "image"])).select("path", "modality").sort("path")
+    homes = _homes({parent(path) for path in pages["path"]})
     for path, modality in pages.iter_rows():
-        kind = _kind(path, None if modality == "document" else IMAGE_LEVELS) or _kind_of_fields(_beside(path, fields))
+        levels = None if modality == "document" else IMAGE_LEVELS
+        named = _named(path, levels)
+        kind = (next(iter(named)) if len(named) == 1 else None) or _kind_of_fields(_beside(path, fields))
+        if kind is None and not named and _beside_kinds(path, levels, homes):
+            kind = OTHER
         if kind is not None:
             found[kind].append((path, modality))
-    found = {kind: files for kind, files in found.items() if len(files) >= MIN_FILES}
+    found = _with_others(found)
     files = [(path, modality, kind) for kind, inner in found.items() for path, modality in inner]
     if len(found) < 2 or len(files) < MIN_ALL or all(modality == "image" for _, modality, _ in files):
         return
@@ -95,13 +105,29 @@ def _kind_of_fields(fields: frozenset[str]) -> str | None:
     return "receipt" if sold else None
 
 
-def _kind(path: str, levels: int | None) -> str | None:
-    """The kind that the name says, else the nearest folder; None where one of them names two."""
+def _with_others(found: Mapping[str, list[tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:
+    """Kinds of enough files; those of fewer are one kind, where it has enough too and not more than all the rest."""
+    kept = {kind: files for kind, files in found.items() if len(files) >= MIN_FILES and kind != OTHER}
+    rest = [file for kind, files in found.items() if kind not in kept for file in files]
+    return kept | {OTHER: rest} if MIN_FILES <= len(rest) <= sum(map(len, kept.values())) else kept
+
+
+def _homes(folders: Iterable[str]) -> frozenset[str]:
+    """Folders below the root, two or more of whose own folders are named after different kinds."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for folder in {above for path in folders for above in ancestors(path)[:-1]}:
+        kinds[parent(folder)] |= _kinds_of_folder(folder.rpartition("/")[2])
+    return frozenset(home for home, named in kinds.items() if home and len(named) >= 2)
+
+
+def _beside_kinds(path: str, levels: int | None, homes: frozenset[str]) -> bool:
+    return any(parent(folder) in homes for folder in ancestors(parent(path))[:-1][:levels])
+
+
+def _named(path: str, levels: int | None) -> frozenset[str]:
+    """The kinds that the name says, else those that the nearest folder says; several are a contradiction."""
     folders = path.split("/")[-2::-1]
-    for kinds in (_kinds(stem(path)), *map(_kinds_of_folder, folders[:levels])):
-        if kinds:
-            return next(iter(kinds)) if len(kinds) == 1 else None
-    return None
+    return next((kinds for kinds in (_kinds(stem(path)), *map(_kinds_of_folder, folders[:levels])) if kinds), frozenset())
 
 
 def _kinds(name: str) -> frozenset[str]:

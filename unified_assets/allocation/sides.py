@@ -148,7 +148,7 @@ def _crossing(free: list[tuple[str, ...]], fixed: list[tuple[str, ...]]) -> bool
 
 def _with_weak(rows: list[Row], fixed: list[Row], notes: list[str]) -> list[tuple[str, ...]]:
     """Add each level of weak keys that does not tie too much of the task together, nor crosses sides that are declared."""
-    names = ("near duplicates", "shared context", "same options", "shared option", "shared hypothesis")
+    names = ("near duplicates", "shared context", "same options", "shared option", "shared short option", "shared hypothesis")
     chosen = [row.keys for row in rows]
     largest = _largest(chosen)
     for level, name in enumerate(names):

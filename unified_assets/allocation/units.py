@@ -13,7 +13,7 @@ from unified_assets.core.contracts import ProposedExample
 
 CONTRADICTORY = "contradictory label"
 BRIDGE = "bridges train and test"
-OPTION_WORDS = 3  # a shorter option is a name or a number
+OPTION_WORDS = 3  # a shorter option is often a name or a number, which many questions share
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -100,7 +100,7 @@ def _content(texts: Sequence[tuple[str, str]], media: Sequence[Mapping[str, Any]
 
 
 def _weak(subject: str, texts: Sequence[tuple[str, str]], near: Sequence[str | None]) -> tuple[tuple[str, ...], ...]:
-    """Levels from strong to weak: near duplicates · the shared context · the set of options · one shared option · the shared hypothesis."""
+    """Levels from strong to weak: near duplicates · shared context · set of options · one shared option, one that is short · shared hypothesis."""
     if subject == "math":
         texts = [(role, _DIGITS.sub("0", text)) for role, text in texts]
     roles = {role for role, _ in texts}
@@ -111,6 +111,7 @@ def _weak(subject: str, texts: Sequence[tuple[str, str]], near: Sequence[str | N
         tuple(digest("context", text) for role, text in texts if role == wide),
         (digest("options", *options),) if options else (),
         tuple(digest("option", option) for option in options if len(option.split()) >= OPTION_WORDS),
+        tuple(digest("option", option) for option in options if len(option.split()) < OPTION_WORDS),
         tuple(digest("hypothesis", text) for role, text in texts if role == "hypothesis"),
     )
 

@@ -190,6 +190,28 @@ def test_what_was_read_off_a_paper_tells_its_kind(tmp_path):
     assert (proposal.subject, proposal.roles, proposal.root) == ("document", ("page",), "")
 
 
+def test_papers_beside_folders_of_kinds_and_kinds_of_few_papers_are_the_kind_other(tmp_path):
+    files = {f"office/{kind}/{n}.pdf": f"{kind}{n}" for kind in ("invoices", "receipts") for n in range(10)}
+    files |= {"office/maps/1.pdf": "m1", "office/maps/deep/2.pdf": "m2", "office/plans/1.png": "p1", "office/plans/deep/2.png": "too deep for a picture"}
+    files |= {"elsewhere/the contract.pdf": "c", "elsewhere/holiday.pdf": "h", "office/loose.pdf": "l", "office/maps/invoice or receipt.pdf": "both"}
+    (proposal,) = propose("document_kinds", write(tmp_path, files))
+    found = targets([proposal])
+    assert {path for path, kind in found.items() if kind == "other"} == {
+        "office/maps/1.pdf",
+        "office/maps/deep/2.pdf",
+        "office/plans/1.png",
+        "elsewhere/the contract.pdf",
+    }
+    assert len(found) == 24
+
+
+def test_more_papers_beside_kinds_than_of_kinds_are_left_alone(tmp_path):
+    files = {f"office/{kind}/{n}.pdf": f"{kind}{n}" for kind in ("invoices", "receipts") for n in range(10)}
+    files |= {f"office/maps/{n}.pdf": f"m{n}" for n in range(21)}
+    (proposal,) = propose("document_kinds", write(tmp_path, files))
+    assert set(targets([proposal]).values()) == {"invoice", "receipt"}
+
+
 def test_a_code_after_a_number_is_the_class_of_markup_and_what_names_it_stays_out(tmp_path):
     codes = ["IH", "RH", "enr", "ENR"]
     files = {

@@ -1,6 +1,7 @@
 """Catalog and verdicts in; tasks, sides and the ledger out."""
 
 import json
+from collections import defaultdict
 
 import polars as pl
 import pytest
@@ -333,3 +334,20 @@ def test_of_few_recordings_of_each_class_one_is_measured_on(lake, specs):
     examples = Store(lake({}).state).table("examples")
     met = {(row["split"], row["target"]) for row in examples.iter_rows(named=True)}
     assert met == {(side, kind) for side in ("train", "test") for kind in ("rain", "wind", "fire")}
+
+
+def test_an_option_of_two_words_stands_on_one_side(lake, specs):
+    def row(n: int) -> dict[str, object]:
+        common = ("He died.", "Spring comes.", "Tom sneezed.")
+        options = (common[n % 3] if n % 20 < 3 else f"Thing {n} broke apart.", f"Something else befell {n}.")
+        return {"premise": f"Premise {n} holds.", "ask-for": "effect", "hypothesis1": options[n % 2], "hypothesis2": options[1 - n % 2], "label": n // 2 % 2}
+
+    settings = lake({"c/train.jsonl": "\n".join(json.dumps(row(n)) for n in range(300))})
+    allocate(settings, specs=specs)
+    store = Store(settings.state)
+    sides: dict[str, set[str]] = defaultdict(set)
+    for inputs, split in store.table("examples").select("inputs", "split").iter_rows():
+        for value in inputs:
+            sides[value["text"]].add(split)
+    assert {text: len(found) for text, found in sides.items() if len(text.split()) == 2} == {"He died.": 1, "Spring comes.": 1, "Tom sneezed.": 1}
+    assert "shared short option: kept on one side" in store.table("tasks")["why"][0]
