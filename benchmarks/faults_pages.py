@@ -1,7 +1,9 @@
-"""Faults of documents (PDF) and films, planted as those of faults.py are: by rewriting a clean file."""
+"""Faults of documents (PDF and Office) and films, planted as those of faults.py are: by rewriting a clean file."""
 
 import io
 import os
+import re
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +26,22 @@ def document_faults() -> list[Fault]:
         fault("blank_pages", "as many blank ones", lambda data, _: with_blank_pages(data)),
         fault("blank_document", "nothing but blank pages", lambda *_: with_blank_pages(None)),
         fault("(unreadable)", "the last half cut off and its index with it", lambda data, _: data[: len(data) // 2]),
-        fault("(unreadable)", "a third overwritten by noise", overwritten),
+        fault("(unreadable)", "its last two thirds overwritten by noise", overwritten),
+        fault("(unreadable)", "locked with a password", lambda data, _: locked_pdf(data)),
+    ]
+
+
+def office_faults() -> list[Fault]:
+    """Faults of docx, pptx and odt files."""
+
+    def fault(what: str, plant: Plant) -> Fault:
+        return Fault(kind="office", check="(unreadable)", what=what, plant=plant)
+
+    return [
+        fault("the last half cut off", lambda data, _: data[: len(data) // 2]),
+        fault("its last two thirds overwritten by noise", overwritten),
+        fault("16 bytes of the main part changed", lambda data, _: main_part_changed(data)),
+        fault("locked with a password", lambda data, _: locked_zip(data)),
     ]
 
 
@@ -40,6 +57,8 @@ def film_faults() -> list[Fault]:
         fault("blank_video", "one tone", lambda data, _: rewritten(data, lambda frames: np.full_like(frames, 90))),
         fault("missing_end", "its second half lost", lambda data, _: half_lost(data)),
         fault("(unreadable)", "its index cut off", lambda data, _: data[: len(data) // 3]),
+        fault("(unreadable)", "all its frames overwritten by noise", without_frames),
+        fault("missing_end", "lost but for its index and first bytes", lambda data, _: beginning(data)),
     ]
 
 
@@ -124,3 +143,62 @@ def half_lost(data: bytes) -> bytes:
     """Written again with its index first, and cut in the middle."""
     whole = rewritten(data, lambda frames: frames)
     return whole[: len(whole) // 2]
+
+
+def beginning(data: bytes) -> bytes:
+    """Written again with its index first; that index and no more than the first bytes behind it."""
+    whole = rewritten(data, lambda frames: frames)
+    return whole[: whole.find(b"mdat") + 40]
+
+
+def without_frames(data: bytes, rng: np.random.Generator) -> bytes:
+    """What the boxes of media data hold, replaced by noise; the index still points there."""
+    found, at = bytearray(data), 0
+    while at + 8 <= len(found):
+        length, kind = struct.unpack_from(">L4s", found, at)
+        if length < 8:
+            break
+        if kind == b"mdat":
+            found[at + 8 : at + length] = rng.bytes(len(found[at + 8 : at + length]))
+        at += length
+    return bytes(found)
+
+
+def locked_pdf(data: bytes) -> bytes:
+    """An update at the end says that it is encrypted, with a password that is not the empty one (ISO 32000-1, 7.6.3)."""
+    root = re.findall(rb"/Root\s+\d+\s+\d+\s+R", data)
+    start = re.findall(rb"startxref\s+(\d+)", data)
+    size = max(map(int, re.findall(rb"/Size\s+(\d+)", data)), default=100_000)
+    where = len(data) + 1
+    lock = b"%d 0 obj\n<</Filter/Standard/V 1/R 2/P -4/O<" % size + b"5A" * 32 + b">/U<" + b"A5" * 32 + b">>>\nendobj\n"
+    table = b"xref\n%d 1\n%010d 00000 n \n" % (size, where)
+    trailer = b"trailer\n<</Size %d %s /Encrypt %d 0 R/ID[<00><00>]%s>>\n" % (
+        size + 1,
+        root[-1] if root else b"",
+        size,
+        b"/Prev " + start[-1] if start else b"",
+    )
+    return data + b"\n" + lock + table + trailer + b"startxref\n%d\n%%%%EOF\n" % (where + len(lock))
+
+
+def locked_zip(data: bytes) -> bytes:
+    """All members flagged as encrypted, in their headers and in the directory (APPNOTE 4.4.4)."""
+    found = bytearray(data)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for place in re.finditer(re.escape(mark), data):
+            found[place.start() + flags] |= 1
+    return bytes(found)
+
+
+def main_part_changed(data: bytes) -> bytes:
+    """16 bytes in the middle of the packed main part turned over."""
+    import zipfile
+
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    named = [info for info in archive.infolist() if info.filename in {"word/document.xml", "ppt/presentation.xml", "content.xml"}]
+    info = named[0] if named else max(archive.infolist(), key=lambda one: one.compress_size)
+    begin = info.header_offset + 30 + sum(struct.unpack_from("<HH", data, info.header_offset + 26))
+    found, middle = bytearray(data), begin + info.compress_size // 2
+    for at in range(middle, min(middle + 16, begin + info.compress_size)):
+        found[at] ^= 0xFF
+    return bytes(found)

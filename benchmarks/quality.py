@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from faults import Fault, all_faults, wav
-from faults_pages import document_faults, film_faults
+from faults_pages import document_faults, film_faults, office_faults
 from PIL import Image
 
 from unified_assets import files
@@ -34,6 +34,7 @@ KINDS = {
     "text": (".txt", ".md", ".json", ".xml", ".html"),
     "table": (".csv", ".tsv"),
     "document": (".pdf",),
+    "office": (".docx", ".pptx", ".odt"),
     "video": (".mp4",),
 }
 TARGETS = {"image": 400, "audio": 300, "text": 3_000}
@@ -132,7 +133,7 @@ def failing(data: bytes, name: str = "") -> set[str]:
 def recall(generated: dict[str, list[Sample]], real: dict[str, list[Sample]], only: set[str] | None) -> None:
     """Print how many planted faults were found, of how many."""
     print(f"\n{'check':<18}{'planted':<42}{'generated':>10}{'real':>8}{'of':>6}  into")
-    for fault in [*all_faults(), *document_faults(), *film_faults()]:
+    for fault in [*all_faults(), *document_faults(), *office_faults(), *film_faults()]:
         if only is not None and fault.check not in only:
             continue
         shares = [found_of(fault, source.get(fault.kind, [])) for source in (generated, real)]
