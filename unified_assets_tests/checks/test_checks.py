@@ -117,9 +117,18 @@ def page(ink_share):
     return Page(image=sheet, text="")
 
 
-def test_a_logo_on_an_empty_page_is_not_taken_for_a_scan():
-    assert failing(DecodedDocument(pages=(page(0.02),), total_pages=1)) == []
-    assert failing(DecodedDocument(pages=(page(0.1),), total_pages=1)) == ["no_text_layer"]
+@pytest.mark.parametrize("lies", [False, True])
+def test_drawings_are_not_taken_for_scans_of_print(lies):
+    def issues(**ink):
+        sheet = np.full((512, 396, 3), 255, np.uint8)
+        for rows, columns in ink.values():
+            sheet[rows, columns] = 0
+        return failing(DecodedDocument(pages=(Page(image=sheet.swapaxes(0, 1) if lies else sheet, text=""),), total_pages=1))
+
+    assert issues(logo=(slice(40, 140), slice(40, 180))) == []
+    assert issues(frames=(slice(40, 400), slice(40, 300, 30))) == []
+    assert issues(line=(slice(40, 47), slice(40, 300, 6))) == []  # one row of strokes too few
+    assert issues(line=(slice(40, 48), slice(40, 300, 6))) == ["no_text_layer"]
 
 
 def test_an_office_page_on_which_nothing_could_be_drawn_is_not_rejected():
