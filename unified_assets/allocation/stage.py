@@ -12,6 +12,7 @@ import polars as pl
 from unified_assets.allocation.continuing import continued
 from unified_assets.allocation.declared import folders_with_train, resolve, stands_apart
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
+from unified_assets.allocation.label_issues import LabelIssues, find_label_issues
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
 from unified_assets.allocation.pairing import pairs_of
@@ -19,7 +20,7 @@ from unified_assets.allocation.probing import shortcut, suspects
 from unified_assets.allocation.proposing import Found, collect
 from unified_assets.allocation.routing import inputs_for, learns, pair_inputs_for
 from unified_assets.allocation.sides import Sides, assign
-from unified_assets.allocation.units import Left, Row, one_of_each, rows_of
+from unified_assets.allocation.units import CONTRADICTORY, Left, Row, one_of_each, rows_of
 from unified_assets.allocation.view import Lake, usable_files
 from unified_assets.core import plugins, tables
 from unified_assets.core.contracts import Adapter, ModelSpec
@@ -40,6 +41,7 @@ class AllocationSummary:
     tasks: tuple[Mapping[str, Any], ...]  # task subject kind models classes train valid test
     files: int
     seconds: float
+    labels: LabelIssues
     notes: tuple[str, ...] = ()
 
 
@@ -52,6 +54,7 @@ class Work:
     found: list[Found]
     notes: list[str]
     left: dict[str, dict[str, tuple[str, int]]] = field(default_factory=lambda: defaultdict(dict))
+    contradictory: list[Left] = field(default_factory=list)
 
 
 def _silent(_line: str) -> None:
@@ -85,6 +88,7 @@ def allocate(
         files=len(work.files),
         seconds=time.monotonic() - started,
         notes=tuple(work.notes),
+        labels=find_label_issues(settings, store.table("catalog"), work.contradictory, frames["examples"]),
     )
     log(f"allocation: {len(summary.tasks)} tasks, {len(frames['examples'])} rows of examples, {summary.files} files in {summary.seconds:.1f} s")
     return summary
@@ -118,6 +122,7 @@ def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
             row.declared, row.apart = side, stands_apart(row.inputs[0]["path"], with_train)
         rows, left = one_of_each(rows, memory)
         _note_left(work, left)
+        work.contradictory += [one for one in left if one.reason.startswith(CONTRADICTORY)]
         problem = _too_little(rows, item.proposal.kind)
         if problem is None:
             tasks[item.task] = rows

@@ -44,6 +44,8 @@ class Left:
     task: str
     path: str
     reason: str
+    unit: str = ""
+    text: str = ""  # of the record, where it is one
 
 
 def digest(*parts: str) -> str:
@@ -157,4 +159,4 @@ def _standing(row: Row, sides: set[str], memory: Mapping[str, tuple[str, bool]])
 
 
 def _all(rows: list[Row], reason: str) -> list[Left]:
-    return [Left(row.task, value["path"], reason) for row in rows for value in row.inputs]
+    return [Left(row.task, value["path"], reason, row.unit, value["text"] or "") for row in rows for value in row.inputs]

@@ -1,12 +1,13 @@
-"""What the assessment found in; the metadata and the checks of the asset quality_report out."""
+"""What assessment and allocation found in; metadata of quality_report and allocation, and the checks of quality_report, out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 if TYPE_CHECKING:  # loading the definitions must not load what assessing needs
+    from unified_assets.allocation.label_issues import LabelIssues
     from unified_assets.quality import QualitySummary
 
 REJECTED_SHARE_LIMIT = 0.2
@@ -40,6 +41,16 @@ def metadata(summary: "QualitySummary") -> dict[str, Any]:
     }
 
 
+def label_metadata(found: "LabelIssues") -> dict[str, Any]:
+    """Contradictory labels and rare classes as tables, and thumbnails of the contradictory files."""
+    tables = {"contradictory_labels": found.shown, "rare_classes": found.imbalance}
+    return {
+        "contradictions": dict(found.contradictions),
+        **{name: dg.MetadataValue.table(list(map(dg.TableRecord, rows))) if rows else dg.MetadataValue.text("none") for name, rows in tables.items()},
+        "contradictory_files": dg.MetadataValue.md("\n\n".join(map(_picture, found.pictures)) or "nothing to show"),
+    }
+
+
 def check_results(summary: "QualitySummary", *, rows: int, files: int) -> Iterator[dg.AssetCheckResult]:
     """One result for each of CHECKS. rows: verdicts; files: rows of the catalog."""
     yield dg.AssetCheckResult(check_name="every_row_is_judged", passed=rows == files, metadata={"verdicts": rows, "catalog_rows": files})
@@ -52,7 +63,7 @@ def check_results(summary: "QualitySummary", *, rows: int, files: int) -> Iterat
         yield dg.AssetCheckResult(check_name=name, passed=share <= limit, severity=dg.AssetCheckSeverity.WARN, metadata={name: share, "limit": limit})
 
 
-def _picture(worst: dict[str, str]) -> str:
+def _picture(worst: Mapping[str, str]) -> str:
     """Markdown of a thumbnail under its issue. Names of files are text, whatever they look like."""
     words = escape(f"{worst['path']}: {worst['detail']}".replace("`", "'").replace("\n", " "))
     return f"**{worst['issue'].replace('_', ' ')}** `{words}`\n\n![{worst['issue']}]({worst['thumbnail']})"

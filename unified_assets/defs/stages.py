@@ -125,7 +125,8 @@ def allocation(context: dg.AssetExecutionContext, lake: LakeResource):  # type: 
         )
         shown = [{name: value if isinstance(value, str | int) else str(value) for name, value in task.items()} for task in summary.tasks]
         tasks = dg.MetadataValue.table([dg.TableRecord(task) for task in shown]) if shown else dg.MetadataValue.text("no labelled task found")
-        facts = {"files": summary.files, "tasks": tasks, "use": {name: dict(use) for name, use in summary.use.items()}, "seconds": summary.seconds}
+        use = {name: dict(use) for name, use in summary.use.items()}
+        facts = {"files": summary.files, "tasks": tasks, "use": use, **quality_metadata.label_metadata(summary.labels), "seconds": summary.seconds}
         yield dg.MaterializeResult(metadata=facts)
         yield _ledger_complete(lake)
         yield _no_leakage(lake)

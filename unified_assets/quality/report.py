@@ -47,20 +47,20 @@ def render(
     """The page and its worst pictures. Decodes the few files it shows once more, in guarded workers."""
     cases = _by_issue(report)
     pairs = _pairs(report)
-    previews = _previews(settings, catalog, _shown(cases, pairs))
+    pictured = previews(settings, catalog, _shown(cases, pairs))
     values = _known_values(measures)
-    log(f"drew {len(previews)} previews for the quality page")
+    log(f"drew {len(pictured)} previews for the quality page")
     page = html.page(
         "Quality report",
         html.paragraph(html.tone(str(settings.raw), "quiet")),
         _overview(report),
         html.section("Issues", _issue_table(report, cases, checks)),
-        *(_issue_section(name, listed, previews, values, checks) for name, listed in cases.items()),
-        html.section("Duplicates side by side", _side_by_side(pairs, previews)) if pairs else html.Markup(""),
+        *(_issue_section(name, listed, pictured, values, checks) for name, listed in cases.items()),
+        html.section("Duplicates side by side", _side_by_side(pairs, pictured)) if pairs else html.Markup(""),
         html.section("Files with the lowest scores", _lowest(report)),
         html.section("Rejected files", _rejected(report)),
     )
-    return Rendered(page, _worst(cases, previews))
+    return Rendered(page, _worst(cases, pictured))
 
 
 def _worst(cases: Mapping[str, list[Case]], previews: Mapping[str, Preview]) -> list[dict[str, str]]:
@@ -234,7 +234,7 @@ def _lowest(report: pl.DataFrame) -> html.Markup:
     return html.join((html.paragraph(f"At most {LOWEST} of each modality and decision."), html.filtered(rows, columns, ("modality", "decision", "issue"))))
 
 
-def _previews(settings: Settings, catalog: pl.DataFrame, wanted: set[str]) -> dict[str, Preview]:
+def previews(settings: Settings, catalog: pl.DataFrame, wanted: set[str]) -> dict[str, Preview]:
     """Path → preview, of those that decode."""
     usable = catalog.filter((pl.col("status") == "ok") & pl.col("modality").is_in(list(plugins.modalities())) & pl.col("path").is_in(sorted(wanted)))
     items = [Item(*row) for row in usable.select("path", "modality", "media_type").iter_rows()]

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from unified_assets.allocation.label_issues import LabelIssues
 from unified_assets.defs import quality_metadata
 from unified_assets.quality import QualitySummary
 
@@ -54,3 +55,19 @@ def test_a_lake_without_issues_has_metadata_as_well():
     found = quality_metadata.metadata(summary(issues={}, worst=()))
     assert isinstance(found["issues"], dg.TextMetadataValue)
     assert found["worst"].md_str == "nothing to show"
+
+
+def test_contradictory_labels_and_rare_classes_are_tables_and_pictures():
+    shown = {"task": "t", "problem": "stands as a and as b", "files": "a/x.png, b/x.png", "text": ""}
+    rare = {"task": "t", "largest": "a", "examples": 70, "smallest": "b", "of_smallest": 7, "times": 10.0}
+    picture = {"issue": "contradictory label", "path": "a/x.png, b/x.png", "detail": "stands as a and as b", "thumbnail": "data:image/png;base64,AAAA"}
+    found = quality_metadata.label_metadata(LabelIssues({"t": 1}, (shown,), (rare,), (picture,)))
+    assert found["contradictions"] == {"t": 1}
+    assert [record.data for record in found["contradictory_labels"].records] == [shown]
+    assert [record.data for record in found["rare_classes"].records] == [rare]
+    assert found["contradictory_files"].md_str.endswith("![contradictory label](data:image/png;base64,AAAA)")
+
+
+def test_labels_without_issues_say_so():
+    found = quality_metadata.label_metadata(LabelIssues({}, (), (), ()))
+    assert [found[name].value for name in ("contradictory_labels", "rare_classes", "contradictory_files")] == ["none", "none", "nothing to show"]
