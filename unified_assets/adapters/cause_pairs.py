@@ -14,7 +14,7 @@ from unified_assets.records.places import is_prose
 MIN_PAIRS = 8
 ROWS_KEPT = 500
 LINES_READ = 4_000
-_ARROW = re.compile(r"^\s*([xy])\s*(-+>|<-+)\s*([xy])\s*$", re.MULTILINE | re.IGNORECASE)
+_ARROW = re.compile(r"^\s*(?:ground[ _-]?truth\W*)?([xy])\s*(-+>|<-+)\s*([xy])\s*$", re.MULTILINE | re.IGNORECASE)
 _SIDE = re.compile(r"_?(des|desc|description|info|truth|label)$", re.IGNORECASE)
 
 

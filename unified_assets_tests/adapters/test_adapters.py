@@ -190,6 +190,16 @@ def test_what_was_read_off_a_paper_tells_its_kind(tmp_path):
     assert (proposal.subject, proposal.roles, proposal.root) == ("document", ("page",), "")
 
 
+def test_an_arrow_is_read_behind_the_words_ground_truth_too(tmp_path):
+    said = ("x --> y", "ground truth x --> y", "Ground truth:  x --> y", "ground truth:\ny <-- x", "they say that x --> y", "variable 2 --> variable 3")
+    rows = "".join(f"{n}.5\t{n * 3 % 7}.25\n" for n in range(12))
+    files = {f"p/data/pair.{n}.txt": f"C1\tC2\n{n}.0\t1.0\n{rows}" for n in range(1, 13)}
+    files |= {f"p/about/pair{n:04d}_des.txt": f"Pair {n} was measured in two places.\n\n{said[n % 6]}\n" for n in range(1, 13)}
+    (proposal,) = propose("cause_pairs", write(tmp_path, files))
+    assert sorted(example.inputs[0].path for example in proposal.examples) == sorted(f"p/data/pair.{n}.txt" for n in range(1, 13) if n % 6 < 4)
+    assert {"first causes second", "second causes first"} >= {example.target for example in proposal.examples}
+
+
 def test_papers_beside_folders_of_kinds_and_kinds_of_few_papers_are_the_kind_other(tmp_path):
     files = {f"office/{kind}/{n}.pdf": f"{kind}{n}" for kind in ("invoices", "receipts") for n in range(10)}
     files |= {"office/maps/1.pdf": "m1", "office/maps/deep/2.pdf": "m2", "office/plans/1.png": "p1", "office/plans/deep/2.png": "too deep for a picture"}
