@@ -87,6 +87,8 @@ def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:
 
 def _note_run(here: Step, lake: LakeResource, worker: dict[str, Any]) -> None:
     """The first step of a training run, or of its re-execution, writes that it has started."""
+    if TRAINING_TAG not in here.tags:  # materialized by hand: what looks for trainings shall find it
+        here.instance.add_run_tags(here.run_id, {TRAINING_TAG: "true"})
     known = journal.read_json(here.run_dir / "run.json")
     if known.get("attempt") != here.run_id:
         facts = {"run_id": here.root, "attempt": here.run_id, "preset": lake.preset_named(here.preset).name, "status": "STARTED", "failed": {}}

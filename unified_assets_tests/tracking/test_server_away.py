@@ -1,14 +1,16 @@
+import http.server
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 import pytest
 
 from unified_assets.tracking.experiment import Tracker
-from unified_assets.tracking.patience import TrackingAway, patiently
+from unified_assets.tracking.patience import NotMlflow, TrackingAway, patiently
 
 
 def free_port():
@@ -73,3 +75,23 @@ def test_what_the_server_refuses_is_not_tried_again(tmp_path):
     with pytest.raises(ValueError, match="no such run"):
         patiently(refused, uri="sqlite:///x", waiting=calls.append)
     assert calls == [1]
+
+
+def test_a_server_that_is_not_mlflow_is_told_at_once_with_what_to_set(tmp_path):
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404)
+
+        do_POST = do_GET  # noqa: N815 (the name its base class looks for)
+
+        def log_message(self, *_):
+            pass
+
+    waits = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tracker = Tracker(uri=f"http://127.0.0.1:{server.server_port}", state=tmp_path / "state")
+        with pytest.raises(NotMlflow, match=r"answers, but not as MLflow does \(.*404.*UNIFIED_ASSETS_MLFLOW_TRACKING_URI"):
+            patiently(tracker.experiment, uri=tracker.uri, waiting=waits.append)
+        server.shutdown()
+    assert waits == []
