@@ -95,3 +95,15 @@ def test_a_server_that_is_not_mlflow_is_told_at_once_with_what_to_set(tmp_path):
             patiently(tracker.experiment, uri=tracker.uri, waiting=waits.append)
         server.shutdown()
     assert waits == []
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and alembic warn about themselves
+def test_a_database_that_another_process_keeps_locked_is_waited_for(tmp_path):
+    tracker = Tracker(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", state=tmp_path / "state")
+    run_dir = tmp_path / "runs" / "r1"
+    run = tracker.child(run_dir, "m", parent=tracker.parent(run_dir, name="r1", parameters={}), parameters={})
+    code = "import sqlite3, sys, time; d = sqlite3.connect(sys.argv[1]); d.execute('begin exclusive'); print('held', flush=True); time.sleep(7); d.rollback()"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "mlflow.db")], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        patiently(lambda: run.metrics({"loss": 1.5}, 1), uri=tracker.uri, waiting=print)
+    assert [(point.step, point.value) for point in run.client.get_metric_history(run.run_id, "loss")] == [(1, 1.5)]
