@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unified_assets.cli.roots import Json, put, settings
+from unified_assets.cli.roots import Json, put, say, settings
 
 if TYPE_CHECKING:
     from unified_assets.tracking.experiment import Tracker
+    from unified_assets.tracking.retention import Removal
 
 Model = Annotated[str, typer.Argument(help="Name of a registered model.")]
 
@@ -85,19 +86,23 @@ def rollback(model: Model) -> None:
 
 def prune(
     keep: Annotated[int, typer.Option(min=1, help="Versions of each model, and unfinished runs with their checkpoints, to keep.")] = 3,
+    runs: Annotated[int, typer.Option(min=0, help="Runs in Dagster's history to keep, the newest.")] = 100,
+    days: Annotated[float, typer.Option(min=0, help="Keep every run in Dagster's history that ended within so many days, too.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old versions and checkpoints: never a champion, nor the one before it, nor the best ever in a task, nor what a living run uses."""
+    """Remove old versions, checkpoints and Dagster runs; never what is in force, a rollback brings back, is best in a task, or a living run uses."""
     from unified_assets.tracking.retention import removable, remove
 
     tracker = _tracker()
     removals = removable(tracker, keep=keep)
-    if not dry_run and removals:
+    if not dry_run:
         from unified_assets.defs.run_lock import training_run
 
         with training_run(tracker.state, "prune", wait=False):
-            remove(tracker, removals, typer.echo)
+            removals = [*remove(tracker, removals, say), *_history(keep=runs, days=days, dry_run=False)]
+    else:
+        removals += _history(keep=runs, days=days, dry_run=True)
     size = sum(one.size_bytes for one in removals)
     if as_json:
         rows = [{"what": one.what, "bytes": one.size_bytes, "folders": list(map(str, one.folders))} for one in removals]
@@ -106,6 +111,19 @@ def prune(
     for one in removals:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {one.what}: {one.size_bytes:,} bytes")
     typer.echo(f"{len(removals)} removals, {size:,} bytes{' (nothing was removed: --dry-run)' if dry_run else ''}")
+
+
+def _history(*, keep: int, days: float, dry_run: bool) -> "list[Removal]":
+    """Runs in Dagster's history that go, or would; none where the lake has no instance yet."""
+    from unified_assets.defs.instance import has_instance, open_instance
+    from unified_assets.defs.run_retention import removable_runs, remove_runs
+
+    chosen = settings()
+    if not has_instance(chosen):
+        return []
+    with open_instance(chosen) as instance:
+        found = removable_runs(instance, chosen, keep=keep, days=days)
+        return found if dry_run else remove_runs(instance, found)
 
 
 def export(

@@ -130,7 +130,7 @@ def new_ask_id(model: str) -> str:
 def locked(path: Path) -> bool:
     """Whether some process holds the lock of this file."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -44,6 +44,7 @@ def dataset_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 digest=summary.digest,
                 tasks=sorted(counts["tasks"]),
                 labelled={task: sum(sides.values()) for task, sides in counts["tasks"].items()},
+                train=summary.counts.train,
                 pairs=counts["pairs"],
                 dropped=dict(summary.dropped),
                 seconds=summary.seconds,

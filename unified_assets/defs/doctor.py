@@ -17,7 +17,7 @@ from unified_assets.core.errors import UnifiedAssetsError
 from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
 from unified_assets.defs.first_run import has_files, recorded_raw
-from unified_assets.defs.instance import open_instance
+from unified_assets.defs.instance import has_instance, home_of, open_instance
 from unified_assets.defs.reaper import close_dead_runs, is_dead, open_runs
 from unified_assets.tracking import journal
 
@@ -157,8 +157,8 @@ def _databases(settings: Settings) -> Iterator[Finding]:
 
 
 def _runs(settings: Settings, *, repair: bool) -> Iterator[Finding]:
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
-    if not (home / "dagster.yaml").is_file():
+    home = home_of(settings)
+    if not has_instance(settings):
         yield _finding("instance", OK, f"{home} will be made by the first run")
         return
     with open_instance(settings) as instance:

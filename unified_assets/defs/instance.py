@@ -24,6 +24,16 @@ concurrency:
         limit: 1
       - key: {REFRESH_TAG}
         limit: 1
+retention:
+  schedule:
+    purge_after_days: 30
+  sensor:
+    purge_after_days:
+      skipped: 3
+      failure: 30
+      success: 30
+python_logs:
+  python_log_level: INFO
 telemetry:
   enabled: false
 nux:
@@ -33,12 +43,22 @@ nux:
 
 def prepare_home(settings: Settings) -> Path:
     """The instance's folder, with a `dagster.yaml`; it becomes DAGSTER_HOME of this process unless one is set."""
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home).absolute()
+    home = home_of(settings)
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").is_file():
         write_text(home / "dagster.yaml", DAGSTER_YAML)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def home_of(settings: Settings) -> Path:
+    """The instance's folder."""
+    return Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home).absolute()
+
+
+def has_instance(settings: Settings) -> bool:
+    """Whether a run or a server of this lake has made its instance."""
+    return (home_of(settings) / "dagster.yaml").is_file()
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

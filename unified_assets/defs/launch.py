@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from unified_assets.defs.chosen_preset import CHANGE_TAG, PRESET_TAG
 from unified_assets.defs.executor import warm_up
 from unified_assets.defs.instance import open_instance
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, job_of, selection
-from unified_assets.defs.partitions import whole_range
+from unified_assets.defs.partitions import PARTITION_TAGS, whole_range
 from unified_assets.defs.provenance import asset_key
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
 from unified_assets.defs.run_lock import training_run
@@ -121,12 +121,14 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
             raise NothingToResume
         run = last[0]
         root = run.root_run_id or run.run_id
-        kept = run.tags.get(PRESET_TAG) or settings.preset
-        log(f"resuming run {root} with preset {journal.read_json(journal.run_folder(settings.state, root) / 'run.json').get('preset', kept)}")
-        changes = {tag: value for tag, value in run.tags.items() if tag.startswith(CHANGE_TAG)}
-        tags = {**whole_range(), PRESET_TAG: kept, **changes, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        preset = journal.read_json(journal.run_folder(settings.state, root) / "run.json").get("preset", settings.preset)
+        log(f"resuming run {root} with preset {preset}")
+        changes = {tag: value for tag, value in run.tags.items() if tag == PRESET_TAG or tag.startswith(CHANGE_TAG)}
+        asked = {tag: value for tag, value in run.tags.items() if tag in PARTITION_TAGS} or whole_range()
+        tags = {**asked, **changes, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
+        config = {part: value for part, value in run.run_config.items() if part in {"resources", "ops"}}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
-        return _execute(settings, instance, run.job_name, tags, again=(options, root))
+        return _execute(settings, instance, run.job_name, tags, again=(options, root), config=config)
 
 
 def _execute(
@@ -137,13 +139,14 @@ def _execute(
     *,
     assets: list[dg.AssetKey] | None = None,
     again: tuple[dg.ReexecutionOptions, str] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> Ended:
     started = time.time()
     warm_up()
     result = dg.execute_job(
         _reconstructable(job),
         instance=instance,
-        run_config=QUIET,
+        run_config={**(config or {}), **QUIET},
         tags=tags,
         asset_selection=assets,
         reexecution_options=None if again is None else again[0],

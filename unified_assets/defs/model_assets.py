@@ -31,7 +31,6 @@ def model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         description=spec.description,
         tags={"unified_assets/model": spec.name},
         op_tags={"unified_assets/model": spec.name},
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=1),
         check_specs=[
             dg.AssetCheckSpec("finite_metrics", asset=key, description="Every task has a finite test score."),
             dg.AssetCheckSpec("beats_baseline", asset=key, description="No task scores below its classical baseline on the same split."),

@@ -57,12 +57,12 @@ def checks(entry: Mapping[str, Any], decision: Decision | None) -> Iterator[dg.A
 
 
 def skipped_checks(why: str, known: Mapping[str, Any] | None) -> Iterator[dg.AssetCheckResult]:
-    """The checks of the version in force, or of nothing at all."""
+    """The checks of the version in force. Where there is none nothing was checked: a warning, and no pass."""
     if known is not None:
         yield from checks(known, None)
         return
     for name in ("finite_metrics", "beats_baseline", "not_worse_than_champion"):
-        yield dg.AssetCheckResult(check_name=name, passed=True, description=f"nothing to check: {why}")
+        yield dg.AssetCheckResult(check_name=name, passed=False, severity=dg.AssetCheckSeverity.WARN, description=f"there is no version to check: {why}")
 
 
 def _table(tasks: list[Mapping[str, Any]]) -> Any:

@@ -15,6 +15,9 @@ def modality_names() -> tuple[str, ...]:
 MODALITY = dg.StaticPartitionsDefinition(list(modality_names()))
 
 
+PARTITION_TAGS = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
 def same(*key: str) -> dg.AssetDep:
     """Depends on the same partition of another asset."""
     return dg.AssetDep(dg.AssetKey(list(key)), partition_mapping=dg.IdentityPartitionMapping())

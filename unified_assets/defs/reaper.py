@@ -7,11 +7,11 @@ from unified_assets.defs.run_steps import failed_steps
 from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.tracking import journal
 
-OPEN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Report every started run whose recorded worker does not live any more as failed. Returns their ids."""
+    """Report every open run whose recorded worker does not live any more as failed. Returns their ids."""
     dead = [run for run in open_runs(instance) if is_dead(run)]
     for run in dead:
         pid = run.tags[PID_TAG]
@@ -20,7 +20,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def open_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that count as working."""
+    """Runs that count as working, or as about to: the command that made one may have died before it started it."""
     return list(instance.get_runs(dg.RunsFilter(statuses=OPEN)))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from unified_assets.core import plugins
-from unified_assets.core.errors import YieldStep
+from unified_assets.core.errors import NothingToTrain, YieldStep
 from unified_assets.core.presets import Preset
 from unified_assets.defs.steps import Step
 from unified_assets.store.local import Store
@@ -43,14 +43,19 @@ def models_of_run(here: Step) -> tuple[str, ...]:
 
 
 def run_plan(here: Step, preset: Preset) -> RunPlan:
-    """Read the run's plan, or make it once all datasets of the run are there."""
-    path = here.run_dir / "members.json"
-    if not path.is_file():
+    """Read the run's plan, or make it once all datasets of the run are there.
+
+    A model whose dataset failed then, and was built by a re-execution of the run, joins the others where they are.
+    """
+    path, model = here.run_dir / "members.json", here.key.removeprefix("model/")
+    if model not in journal.read_json(path).get("identities", {}):
         ready = _wait_for_datasets(here)
         here.run_dir.mkdir(parents=True, exist_ok=True)
         with Store(here.settings.state).lock(f"plan-{here.root}"):
-            if not path.is_file():
-                journal.write_json(path, _decide(here, preset, ready))
+            known = journal.read_json(path)
+            late = tuple(name for name in ready if name not in known.get("identities", {}))
+            if late or not known:
+                journal.write_json(path, _joined(known, _decide(here, preset, late, members=tuple(known.get("members", ())))))
     known = journal.read_json(path)
     return RunPlan(
         members=tuple(known["members"]),
@@ -61,9 +66,19 @@ def run_plan(here: Step, preset: Preset) -> RunPlan:
     )
 
 
-def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any]:
+def _joined(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """What was decided before, and for the models that were not there then. The champions stay those of the beginning."""
+    if not known:
+        return dict(more)
+    merged = {name: {**known[name], **more[name]} for name in ("skipped", "identities", "datasets")}
+    return {**known, **merged, "members": sorted({*known["members"], *more["members"]})}
+
+
+def _decide(here: Step, preset: Preset, ready: tuple[str, ...], *, members: tuple[str, ...]) -> dict[str, Any]:
+    """Which of the models that are `ready` train. `members`: those of the run that do already."""
     state, specs = here.settings.state, plugins.models()
-    members, skipped, identities, datasets = [], {}, {}, {}
+    joining: list[str] = []
+    skipped, identities, datasets = {}, {}, {}
     for model in ready:
         record = journal.read_stage(state, f"dataset/{model}")
         folder = Store(state).current(f"datasets/{model}")
@@ -76,10 +91,28 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any
         elif preset.target_models != "all" and model not in preset.target_models:
             skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
-            members.append(model)
+            joining.append(model)
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
+    for model in [model for model in joining if not _has_something_to_learn(model, datasets[model], preset, (*members, *joining), champions)]:
+        joining.remove(model)
+        skipped[model] = f"{NOTHING}: no example on the train side, and no model of this run that could teach it"
     pinned = {model: None if folder is None else str(folder) for model, folder in champions.items()}
-    return {"members": members, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets}
+    return {"members": joining, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets}
+
+
+def _has_something_to_learn(model: str, folder: str, preset: Preset, members: tuple[str, ...], champions: Mapping[str, Path | None]) -> bool:
+    """Whether there are examples to learn from, or peers that say something of its tasks."""
+    from unified_assets.datasets import load, read_counts
+    from unified_assets.training.inputs import chosen_tasks
+    from unified_assets.training.rounds import teachers
+
+    if read_counts(Path(folder)).train:
+        return True
+    try:
+        chosen_tasks(load(Path(folder)), preset)
+    except NothingToTrain:
+        return False
+    return bool(teachers(model, plugins.models(), members, champions))
 
 
 def _wait_for_datasets(here: Step) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+CRASHED = "ChildProcessCrashException"
+FIX = "Where memory ran out, train fewer models at a time (`target_models`) or give this process more; then `unified-assets train --resume`."
+
 
 def selected_assets(instance: dg.DagsterInstance, run_id: str) -> set[str] | None:
     """Keys (`model/vision_service`) a run was asked for; None means all of its job, or that the run is not known."""
@@ -22,5 +25,14 @@ def failed_steps(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
         data = event.step_failure_data
         failure = data.user_failure_data
         text = (failure.description if failure is not None else None) or (data.error.message if data.error is not None else "") or "failed"
+        text = f"{_crash(instance, run_id, event.step_key)} {FIX}" if CRASHED in text else text
         found[event.step_key.replace("__", "/", 1)] = " ".join(text.split())[:500]
     return found
+
+
+def _crash(instance: dg.DagsterInstance, run_id: str, step_key: str) -> str:
+    """What Dagster says of a step whose process ended by itself or by a signal: the failure of the step only says that it did."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+    events = [event for record in records if (event := record.event_log_entry.dagster_event) is not None and event.step_key == step_key]
+    told = [str(event.message) for event in events if event.engine_event_data.error is not None]
+    return told[-1] if told else "its process ended unexpectedly."

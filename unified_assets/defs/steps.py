@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from unified_assets.core.errors import UnifiedAssetsError, YieldStep
 from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.resources import LakeResource
 from unified_assets.defs.watchdog import ancestors, watch_ancestors
+from unified_assets.store.local import StateNotWritable, not_writable
 from unified_assets.tracking import journal
 
 LOCK_TAG = "unified_assets/lock"
 TRAINING_TAG = "unified_assets/training"
 PID_TAG = "unified_assets/pid"
 PID_STARTED_TAG = "unified_assets/pid_started"
+LOCKED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,12 @@ def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step
     except (dg.RetryRequested, GeneratorExit):
         raise
     except Exception as error:
-        if here.run_dir.is_dir():
-            journal.note_failure(here.run_dir, here.key, error=type(error).__name__, message=str(error))
-        words = str(error) if isinstance(error, UnifiedAssetsError) else f"{type(error).__name__}: {error}"
-        raise dg.Failure(description=words, metadata={"error": type(error).__name__}, allow_retries=False) from error
+        known = not_writable(error, settings.state) or error
+        with suppress(StateNotWritable):  # on a full disk; the words below say so
+            if here.run_dir.is_dir():
+                journal.note_failure(here.run_dir, here.key, error=type(known).__name__, message=str(known))
+        words = str(known) if isinstance(known, UnifiedAssetsError) else f"{type(known).__name__}: {known}"
+        raise dg.Failure(description=words, metadata={"error": type(known).__name__}, allow_retries=False) from error
 
 
 def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:
@@ -81,13 +85,31 @@ def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:
         return {"pid": run.tags[PID_TAG], "pid_started": run.tags.get(PID_STARTED_TAG)}
     worker = ancestors()[1] if multiprocessing.parent_process() is not None else os.getpid()
     process = journal.this_process(worker)
-    here.instance.add_run_tags(run.run_id, {PID_TAG: str(process["pid"]), PID_STARTED_TAG: str(process["pid_started"] or "")})
+    _tag(here, {PID_TAG: str(process["pid"]), PID_STARTED_TAG: str(process["pid_started"] or "")})
     return process
 
 
 def _note_run(here: Step, lake: LakeResource, worker: dict[str, Any]) -> None:
     """The first step of a training run, or of its re-execution, writes that it has started."""
+    if TRAINING_TAG not in here.tags:  # materialized by hand: what looks for trainings shall find it
+        _tag(here, {TRAINING_TAG: "true"})
     known = journal.read_json(here.run_dir / "run.json")
     if known.get("attempt") != here.run_id:
         facts = {"run_id": here.root, "attempt": here.run_id, "preset": lake.preset_named(here.preset).name, "status": "STARTED", "failed": {}}
         journal.note_run(here.run_dir, started=known.get("started", time.time()), attempt_started=time.time(), **facts, **worker)
+
+
+def _tag(here: Step, tags: Mapping[str, str]) -> None:
+    """Tag the run; patient with another process that keeps the instance's database locked: SQLite itself gives up after 5 s."""
+    from sqlalchemy.exc import OperationalError
+
+    deadline = time.monotonic() + LOCKED_S
+    while True:
+        try:
+            here.instance.add_run_tags(here.run_id, dict(tags))
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            here.log("waiting: another process keeps Dagster's database locked")
+        else:
+            return

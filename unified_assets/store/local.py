@@ -41,6 +41,7 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
 )
 KEPT_VERSIONS = 2
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
+_IN_WORDS = MappingProxyType({"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS})
 LAYOUT = 1  # of the state folder: raise it when an older program could no longer work in it
 
 
@@ -49,7 +50,27 @@ class StateNotWritable(UnifiedAssetsError):
 
     def __init__(self, *, path: Path, problem: str) -> None:
         self.path, self.problem = path, problem
-        super().__init__(f"cannot write {path}: {problem}. What was published before is untouched. Free space or fix its permissions, then run again.")
+        again = "run again (`unified-assets train --resume` for a training)"
+        super().__init__(f"cannot write {path}: {problem}. What was published before is untouched. Free space or fix its permissions, then {again}.")
+
+
+def not_writable(error: BaseException, state: Path) -> StateNotWritable | None:
+    """The same told clearly, where an error or what caused it is of the disk: full, read-only, or closed to us. None for any other error.
+
+    Libraries tell it in words alone: safetensors and polars end with Rust's `(os error 28)`, SQLite says `database or disk is full`.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, StateNotWritable):
+            return found
+        number = found.errno if isinstance(found, OSError) else None
+        words = str(found)
+        known = number if number in _NOT_WRITABLE else next((code for code in _NOT_WRITABLE if f"(os error {code})" in words), None)
+        known = next((code for text, code in _IN_WORDS.items() if text in words), None) if known is None else known
+        if known is not None:
+            return StateNotWritable(path=Path(str(getattr(found, "filename", None) or state)), problem=os.strerror(known))
+        found = found.__cause__ or found.__context__
+    return None
 
 
 class StateIsNewer(UsageError):

@@ -11,7 +11,8 @@ from unified_assets.core.errors import UnifiedAssetsError
 GIVE_UP_S = 600.0
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 15.0
-_AWAY = ("API request to", "too many 50", "database is locked")  # what MLflow says; it gives all of them the same code
+_AWAY = ("failed with exception", "failed with timeout", "too many 50", "error code 50", "error code 429", "database is locked")  # one code for all of them
+_STRANGE = "API request to endpoint"  # begins what MLflow's client says of an answer that is not MLflow's: an error without its JSON, or a page
 
 Answer = TypeVar("Answer")
 
@@ -24,6 +25,17 @@ class TrackingAway(UnifiedAssetsError):
         super().__init__(
             f"MLflow at {uri} did not answer for {seconds:.0f} s ({why}). Nothing that was trained is lost: start it again, then "
             "`unified-assets train --resume` registers it."
+        )
+
+
+class NotMlflow(UnifiedAssetsError):
+    """A server answers at the tracking URI, and it is another one."""
+
+    def __init__(self, *, uri: str, why: str) -> None:
+        self.uri = uri
+        super().__init__(
+            f"{uri} answers, but not as MLflow does ({why}). Give UNIFIED_ASSETS_MLFLOW_TRACKING_URI the address of an MLflow server, then "
+            "`unified-assets train --resume`: nothing that was trained is lost."
         )
 
 
@@ -43,15 +55,21 @@ def away(error: BaseException) -> bool:
 
 
 def patiently(call: Callable[[], Answer], *, uri: str, waiting: Callable[[str], None], give_up_s: float = GIVE_UP_S) -> Answer:
-    """The answer of `call`, tried again while the server is away. Raises TrackingAway after `give_up_s` seconds, and what `call` raises otherwise."""
+    """The answer of `call`, tried again while the server is away.
+
+    Raises TrackingAway after `give_up_s` seconds, NotMlflow at once where another server answers, and what `call` raises otherwise.
+    """
     started, wait = time.monotonic(), FIRST_WAIT_S
     while True:
         try:
             return call()
         except Exception as error:
+            why = " ".join(str(error).split())[:200]
             if not away(error):
+                if _STRANGE in why:
+                    raise NotMlflow(uri=uri, why=why) from error
                 raise
-            gone, why = time.monotonic() - started, " ".join(str(error).split())[:200]
+            gone = time.monotonic() - started
             if gone + wait > give_up_s:
                 raise TrackingAway(uri=uri, seconds=gone, why=why) from error
             waiting(f"MLflow at {uri} does not answer since {gone:.0f} s: {why}")

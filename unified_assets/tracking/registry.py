@@ -65,10 +65,18 @@ def register(
     run_id: str,
     log: Callable[[str], None] = print,
 ) -> Registration:
-    """Register `folder` (weights.safetensors, model.json, results.json) as a version, decide about the champion, write the mirror."""
+    """Register `folder` (weights.safetensors, model.json, results.json) as a version, decide about the champion, write the mirror.
+
+    A step that was killed on the way finds here what it had done: a run has one version of a model.
+    """
     mirror = journal.read_mirror(tracker.state, spec.name)
-    decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
     patient = partial(patiently, uri=tracker.uri, waiting=lambda what: log(f"waiting: {what}"))
+    done = next((entry for entry in mirror.get("versions", []) if entry["run_id"] == run_id), None)
+    if done is not None:
+        patient(lambda: _set_aliases(tracker, spec.name, version=done["version"], champion=mirror.get("champion")))
+        decision = Decision(champion=mirror.get("champion") == done["version"], reason=done["decision"])
+        return Registration(model=spec.name, version=done["version"], decision=decision, entry=done)
+    decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
     version = patient(lambda: _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason))
     entry = {
         "version": version,
@@ -169,7 +177,7 @@ def _against_best(mirror: Mapping[str, Any], mine: Mapping[str, Mapping[str, flo
 
 
 def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, comment: str) -> int:
-    """Log the model as code with our package and its files, and register that as a version."""
+    """Log the model as code with our package and its files, and register that as a version. One that this run has registered already is taken."""
     import warnings
 
     import mlflow
@@ -182,6 +190,10 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
     # The artifact store, the code copy and the registry are slow and shared: one version at a time.
     with Store(tracker.state).lock("mlflow-register"), warnings.catch_warnings(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
         warnings.showwarning = _silent  # MLflow sets filters of its own; what it says here is about type hints it would take for a schema
+        client = tracker.client
+        made = client.search_model_versions(f"name='{model}' and run_id='{run.run_id}'")
+        if made:
+            return max(int(one.version) for one in made)
         info = mlflow.pyfunc.log_model(
             name=model,
             python_model=str(package / "tracking" / "served_model.py"),
@@ -190,13 +202,11 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
             pip_requirements=list(_REQUIREMENTS),
             signature=ModelSignature(params=ParamSchema([ParamSpec("task", "string", "")])),
         )
-        client = tracker.client
         try:
             client.get_registered_model(model)
         except mlflow.exceptions.MlflowException:
             client.create_registered_model(model)
-        made = client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment)
-    return int(made.version)
+        return int(client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment).version)
 
 
 def _silent(*_: object, **__: object) -> None:

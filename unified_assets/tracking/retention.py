@@ -15,13 +15,14 @@ from unified_assets.tracking.experiment import Tracker
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """Something that goes: folders, and a version of a model where it is one."""
+    """Something that goes: folders, and a version of a model or a run in Dagster's history where it is one."""
 
     what: str
     folders: tuple[Path, ...]
     size_bytes: int
     model: str | None = None
     version: int | None = None
+    run_id: str | None = None
 
 
 def kept_versions(mirror: Mapping[str, Any], keep: int) -> dict[int, str]:
@@ -45,9 +46,9 @@ def removable(tracker: Tracker, *, keep: int) -> list[Removal]:
     return [*found, *_of_runs(state, keep, gone)]
 
 
-def remove(tracker: Tracker, removals: list[Removal], log: Callable[[str], None]) -> int:
-    """Remove them; a version leaves the registry before its files go. Returns the bytes freed."""
-    freed = 0
+def remove(tracker: Tracker, removals: list[Removal], log: Callable[[str], None]) -> list[Removal]:
+    """Remove them; a version leaves the registry before its files go. Returns those that went."""
+    gone = []
     for removal in removals:
         if removal.model is not None:
             with Store(tracker.state).lock(f"mirror-{removal.model}"):
@@ -61,8 +62,8 @@ def remove(tracker: Tracker, removals: list[Removal], log: Callable[[str], None]
             _unregister(tracker, removal.model, int(removal.version or 0))
         for folder in removal.folders:
             shutil.rmtree(folder, ignore_errors=True)
-        freed += removal.size_bytes
-    return freed
+        gone.append(removal)
+    return gone
 
 
 def _versions(tracker: Tracker, model: str, mirror: Mapping[str, Any], keep: int) -> Iterator[Removal]:
@@ -74,7 +75,7 @@ def _versions(tracker: Tracker, model: str, mirror: Mapping[str, Any], keep: int
             continue
         found = {folder.resolve() for folder in (Path(entry["folder"]), *_artifacts(tracker, model, entry["version"])) if folder.is_dir()}
         mine = tuple(sorted(folder for folder in found - needed if folder.is_relative_to(home)))
-        yield Removal(what=f"{model} version {entry['version']}", folders=mine, size_bytes=sum(map(_size, mine)), model=model, version=entry["version"])
+        yield Removal(what=f"{model} version {entry['version']}", folders=mine, size_bytes=sum(map(size_of, mine)), model=model, version=entry["version"])
 
 
 def _of_runs(state: Path, keep: int, gone: set[Path]) -> Iterator[Removal]:
@@ -86,7 +87,7 @@ def _of_runs(state: Path, keep: int, gone: set[Path]) -> Iterator[Removal]:
         folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "alone", run_dir / "trials"]
         there = tuple(folder for folder in folders if folder.is_dir() and folder not in gone)
         if there:
-            yield Removal(what=f"checkpoints of run {record['run_id']}", folders=there, size_bytes=sum(map(_size, there)))
+            yield Removal(what=f"checkpoints of run {record['run_id']}", folders=there, size_bytes=sum(map(size_of, there)))
 
 
 def _artifacts(tracker: Tracker, model: str, version: int) -> list[Path]:
@@ -113,10 +114,10 @@ def _unregister(tracker: Tracker, model: str, version: int) -> None:
             raise
 
 
-def _size(folder: Path) -> int:
-    """Bytes that go with a folder. A file under two names counts once; one with a name elsewhere too frees nothing."""
+def size_of(place: Path) -> int:
+    """Bytes that go with a folder or file. A file under two names counts once; one with a name elsewhere too frees nothing."""
     names: dict[int, list[os.stat_result]] = {}
-    for path in folder.rglob("*"):
+    for path in (place, *place.rglob("*")):
         if path.is_file() and not path.is_symlink():
             found = path.lstat()
             names.setdefault(found.st_ino, []).append(found)

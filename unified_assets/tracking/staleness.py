@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unified_assets.tracking import journal
-from unified_assets.tracking.status import needs_training
+from unified_assets.tracking.status import can_be_learned, needs_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ def stale_models(state: Path, *, code_versions: Mapping[str, str]) -> list[Stale
     found = []
     for model, code_version in sorted(code_versions.items()):
         dataset, mirror = journal.read_stage(state, f"dataset/{model}"), journal.read_mirror(state, model)
-        if dataset.get("tasks") and needs_training(mirror, dataset["digest"], code_version):
+        if can_be_learned(dataset) and needs_training(mirror, dataset["digest"], code_version):
             now: dict[str, int] = dataset.get("labelled", {})
             then = _labelled(mirror)
             changed = sum(abs(now.get(task, 0) - then.get(task, 0)) for task in {*now, *then})

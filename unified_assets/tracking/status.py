@@ -58,9 +58,14 @@ def stale(state: Path, mirrors: Mapping[str, Mapping[str, Any]], code_versions: 
         dataset = journal.read_stage(state, f"dataset/{model}")
         if dataset and dataset["made_from"] != wanted:
             found.append(f"dataset/{model}")
-        if dataset.get("tasks") and needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
+        if can_be_learned(dataset) and needs_training(mirrors.get(model), dataset["digest"], code_versions.get(model)):
             found.append(f"model/{model}")
     return found
+
+
+def can_be_learned(dataset: Mapping[str, Any]) -> bool:
+    """Whether a dataset (its stage's record) has labels to learn from: on the train side, or from peers on pairs."""
+    return bool(dataset.get("tasks")) and bool(dataset.get("train", 1) or dataset.get("pairs"))
 
 
 def needs_training(mirror: Mapping[str, Any] | None, dataset: str, code_version: str | None) -> bool:

@@ -67,7 +67,7 @@ def make_plan(
     champions: Mapping[str, Path | None] | None = None,
     torch_has_cuda: Callable[[], bool] | None = None,
 ) -> Plan:
-    """The run's plan; made and written if this is the first step to ask.
+    """The run's plan; made and written if this is the first step to ask. A model that joins the run late is added to it.
 
     `models`: member -> its TaskCounts. Raises InsufficientResources or DeviceNotAvailable for what cannot be had here.
     """
@@ -76,9 +76,12 @@ def make_plan(
     descriptor = os.open(run_dir / ".plan.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if not path.is_file():
+        known = read_plan(run_dir).models if path.is_file() else {}
+        if not models.keys() <= known.keys() or not path.is_file():
             usable = _torch_has_cuda if torch_has_cuda is None else torch_has_cuda
-            plans = {name: _plan_model(specs[name], counts, preset, inventory, members=len(models), cuda=usable) for name, counts in sorted(models.items())}
+            late = {name: counts for name, counts in models.items() if name not in known}
+            made = {name: _plan_model(specs[name], counts, preset, inventory, members=len(models), cuda=usable) for name, counts in late.items()}
+            plans = dict(sorted({**known, **made}.items()))
             pinned = {name: None if folder is None else str(folder) for name, folder in sorted((champions or {}).items())}
             plan = Plan(run=run_dir.name, preset=preset, models=plans, champions=pinned, cores=inventory.cores, memory_gib=inventory.memory_gib)
             write_text(path, json.dumps(_as_dict(plan), indent=1) + "\n")

@@ -82,7 +82,7 @@ def train_model(
         )
         with broker.admit(spec.name, mine.memory_gib, run=plan.run, members=plan.memory_of, waiting=sink.waiting):
             training = _Training(order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions)
-            training.teachers = _teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
+            training.teachers = teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
             if plan.preset.measure_alone and training.teachers:
                 training.alone = training.by_itself(dataset, initial)
             if plan.preset.trials:
@@ -90,7 +90,7 @@ def train_model(
             return training.run(dataset, folder, initial)
 
 
-def _teachers(model: str, specs: Mapping[str, ModelSpec] | None, members: Sequence[str], champions: Mapping[str, Path | None]) -> tuple[str, ...]:
+def teachers(model: str, specs: Mapping[str, ModelSpec] | None, members: Sequence[str], champions: Mapping[str, Path | None]) -> tuple[str, ...]:
     """Whose answers it reads: members of the run, and champions, that say they teach this model."""
     known = plugins.models() if specs is None else specs
     able = (name for name in known if name in members or champions.get(name) is not None)

@@ -12,7 +12,7 @@ from unified_assets.defs.launch import keep_preset
 from unified_assets.defs.provenance import partition_events, read_inputs
 from unified_assets.defs.reaper import close_dead_runs
 from unified_assets.defs.run_lock import LakeBusy, training_run
-from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
+from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG, Step, _tag
 from unified_assets.presets import load_preset
 from unified_assets.tracking import journal
 
@@ -154,3 +154,20 @@ def test_a_folder_inside_that_is_closed_does_not_hide_the_files_beside_it(tmp_pa
     assert has_files(tmp_path / "raw")
     (tmp_path / "raw" / "b.txt").unlink()
     assert not has_files(tmp_path / "raw")
+
+
+def test_a_step_waits_while_another_process_keeps_the_instances_database_locked(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    code = "import sqlite3, sys, time; d = sqlite3.connect(sys.argv[1]); d.execute('begin immediate'); print('held', flush=True); time.sleep(7); d.rollback()"
+    said = []
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = instance.add_run(dg.DagsterRun(job_name="work"))
+        here = Step("model/m", run.run_id, run.run_id, None, {}, "lock", tmp_path, None, instance, said.append)
+        with subprocess.Popen([sys.executable, "-c", code, str(home / "history" / "runs.db")], stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "held\n"
+            _tag(here, {"a": "b"})
+        assert instance.get_run_by_id(run.run_id).tags["a"] == "b"
+    assert said
+    assert set(said) == {"waiting: another process keeps Dagster's database locked"}

@@ -41,7 +41,9 @@ def test_first_version_is_champion_and_a_worse_one_is_not(tmp_path):
     first, results = final_folder(tmp_path, "one", [1] * 10)
     one = register(tracker, run, spec=spec, dataset=Data("d"), folder=first, results=results, identity="i1", run_id="r")
     second, worse = final_folder(tmp_path, "two", [0] * 8 + [1] * 2)
-    two = register(tracker, run, spec=spec, dataset=Data("d"), folder=second, results=worse, identity="i2", run_id="r")
+    other_dir = state / "runs" / "r2"
+    other = tracker.child(other_dir, "m", parent=tracker.parent(other_dir, name="r2", parameters={}), parameters={})
+    two = register(tracker, other, spec=spec, dataset=Data("d"), folder=second, results=worse, identity="i2", run_id="r2")
     assert (one.version, one.decision.champion, two.version, two.decision.champion) == (1, True, 2, False)
     client = tracker.client
     assert (client.get_model_version_by_alias("m", "champion").version, client.get_model_version_by_alias("m", "challenger").version) == (1, 2)
@@ -61,3 +63,23 @@ def test_first_version_is_champion_and_a_worse_one_is_not(tmp_path):
 def test_an_unknown_model_is_told_with_what_is_registered(tmp_path):
     with pytest.raises(InvalidSetting, match="nothing yet; train first"):
         version_folder(tmp_path, "vision_service")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("killed", ["before our record was written", "before the aliases were set"])
+def test_a_step_that_was_killed_while_it_registered_finds_its_version_when_it_runs_again(tmp_path, killed):
+    state = tmp_path / "state"
+    tracker = Tracker(uri=f"sqlite:///{state / 'mlflow' / 'mlflow.db'}", state=state)
+    run_dir = state / "runs" / "r"
+    run = tracker.child(run_dir, "m", parent=tracker.parent(run_dir, name="r", parameters={}), parameters={})
+    folder, results = final_folder(tmp_path, "one", [1, 1, 0])
+    given = {"spec": SimpleNamespace(name="m", version="1"), "dataset": Data("d"), "folder": folder, "results": results, "identity": "i", "run_id": "r"}
+    first = register(tracker, run, **given)
+    tracker.client.delete_registered_model_alias("m", "champion")
+    if killed == "before our record was written":
+        journal.mirror_path(state, "m").unlink()
+    again = register(tracker, run, **given)
+    assert (again.version, again.decision.champion, again.decision.reason) == (first.version, True, first.decision.reason)
+    assert [entry["version"] for entry in journal.read_mirror(state, "m")["versions"]] == [1]
+    assert [int(one.version) for one in tracker.client.search_model_versions("name='m'")] == [1]
+    assert int(tracker.client.get_model_version_by_alias("m", "champion").version) == 1

@@ -1,14 +1,16 @@
+import http.server
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 import pytest
 
 from unified_assets.tracking.experiment import Tracker
-from unified_assets.tracking.patience import TrackingAway, patiently
+from unified_assets.tracking.patience import NotMlflow, TrackingAway, patiently
 
 
 def free_port():
@@ -73,3 +75,35 @@ def test_what_the_server_refuses_is_not_tried_again(tmp_path):
     with pytest.raises(ValueError, match="no such run"):
         patiently(refused, uri="sqlite:///x", waiting=calls.append)
     assert calls == [1]
+
+
+def test_a_server_that_is_not_mlflow_is_told_at_once_with_what_to_set(tmp_path):
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404)
+
+        do_POST = do_GET  # noqa: N815 (the name its base class looks for)
+
+        def log_message(self, *_):
+            pass
+
+    waits = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tracker = Tracker(uri=f"http://127.0.0.1:{server.server_port}", state=tmp_path / "state")
+        with pytest.raises(NotMlflow, match=r"answers, but not as MLflow does \(.*404.*UNIFIED_ASSETS_MLFLOW_TRACKING_URI"):
+            patiently(tracker.experiment, uri=tracker.uri, waiting=waits.append)
+        server.shutdown()
+    assert waits == []
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and alembic warn about themselves
+def test_a_database_that_another_process_keeps_locked_is_waited_for(tmp_path):
+    tracker = Tracker(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", state=tmp_path / "state")
+    run_dir = tmp_path / "runs" / "r1"
+    run = tracker.child(run_dir, "m", parent=tracker.parent(run_dir, name="r1", parameters={}), parameters={})
+    code = "import sqlite3, sys, time; d = sqlite3.connect(sys.argv[1]); d.execute('begin exclusive'); print('held', flush=True); time.sleep(7); d.rollback()"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "mlflow.db")], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        patiently(lambda: run.metrics({"loss": 1.5}, 1), uri=tracker.uri, waiting=print)
+    assert [(point.step, point.value) for point in run.client.get_metric_history(run.run_id, "loss")] == [(1, 1.5)]
