@@ -32,6 +32,7 @@ class RunPlan:
     identities: Mapping[str, str]
     champions: Mapping[str, Path | None]
     datasets: Mapping[str, Path]
+    texts: Mapping[str, Path]  # of every model that reads words, in this run or not: whose training texts make the word vectors
 
 
 def models_of_run(here: Step) -> tuple[str, ...]:
@@ -58,6 +59,7 @@ def run_plan(here: Step, preset: Preset) -> RunPlan:
         identities=known["identities"],
         champions={model: None if folder is None else Path(folder) for model, folder in known["champions"].items()},
         datasets={model: Path(folder) for model, folder in known["datasets"].items()},
+        texts={model: Path(folder) for model, folder in known["texts"].items()},
     )
 
 
@@ -77,9 +79,11 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any
             skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
             members.append(model)
+    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.reads_words}
+    texts = {model: str(folder) for model, folder in reading.items() if folder is not None}
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
     pinned = {model: None if folder is None else str(folder) for model, folder in champions.items()}
-    return {"members": members, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets}
+    return {"members": members, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets, "texts": texts}
 
 
 def _wait_for_datasets(here: Step) -> tuple[str, ...]:
