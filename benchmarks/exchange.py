@@ -111,7 +111,7 @@ def train(raw: Path, state: Path, model: str, args: argparse.Namespace) -> None:
     store, inventory, specs = Store(Settings(raw=raw, state=state).absolute().state), detect(state), plugins.models()
     folders: dict[str, Any] = {name: store.current(f"datasets/{name}") for name in args.models}
     counts = {name: read_counts(folder) for name, folder in folders.items()}
-    preset = load_preset(args.preset).model_copy(update={"seed": args.seeds[0], "exchange": args.exchange})
+    preset = load_preset(args.preset).model_copy(update={"seed": args.seeds[0], "exchange": ("teaching",) if args.exchange else ()})
     run_dir = folder_of(state, args.seeds[0], exchange=args.exchange)
     try:
         train_model(

@@ -79,7 +79,7 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
 
     folder = Store(state).current(f"datasets/{model}")
     assert folder is not None
-    changes = {"seed": seed, "exchange": False, **{key: json.loads(value) for key, value in (pair.split("=", 1) for pair in args.change)}}
+    changes = {"seed": seed, "exchange": (), **{key: json.loads(value) for key, value in (pair.split("=", 1) for pair in args.change)}}
     if args.tasks:
         changes["datasets"] = tuple(args.tasks)
     changes["needs"] = {model: NeedsOverride(max_cores=1)}  # on a busy machine a second thread waits more than it works

@@ -1,12 +1,14 @@
 """Text models alone, through the real training code: what each task scores against its majority and its classical baseline.
 
     python benchmarks/text_models.py FOLDER [--models causal_reasoning_engine …] [--seeds 7 8 9] [--preset quick_start] [--side test]
+        [--labels 10] [--share]
 
 FOLDER holds raw files (default: the folder named by UNIFIED_ASSETS_CORPUS). It is scanned, judged, allocated and frozen once;
 then each model trains by itself, once a seed, in a process of its own as in the product but without Dagster and MLflow. Printed
 for each task: majority, baseline, mean score and spread over the seeds, and a paired bootstrap of model against baseline on the
 same examples (the mean over seeds of right and wrong, 95 % interval in points). `--side valid` scores the validation side, which
-is what choices between variants are made on.
+is what choices between variants are made on. `--labels` keeps so many training rows a class. `--share` trains each seed once more
+with the word vectors of all models' training texts, and prints what these gave on the same seeds and examples.
 """
 
 import argparse
@@ -57,6 +59,8 @@ def arguments() -> argparse.Namespace:
     ask.add_argument("--side", choices=("test", "valid"), default="test")
     ask.add_argument("--state", type=Path, help="folder to keep the frozen datasets and runs in (default: a temporary one)")
     ask.add_argument("--run", default="text_models", help="name of the runs: what is there already is not trained again")
+    ask.add_argument("--labels", type=int, default=0, help="training rows to keep of each class of a classification (default: all)")
+    ask.add_argument("--share", action="store_true", help="train with shared word vectors too, and compare")
     ask.add_argument("--one", help=argparse.SUPPRESS)
     args = ask.parse_args()
     if args.folder is None:
@@ -86,28 +90,54 @@ def measure(state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.datasets import load
     from unified_assets.store.local import Store
 
+    dataset: Any = load(Store(state).current(f"datasets/{model}"))  # type: ignore[arg-type]
+    alone, cost = answers(state, model, args, share=False)
+    for data in dataset.tasks:
+        if data.info.task in alone:
+            report(model, data, alone[data.info.task], state, args)
+    print(f"{model}: {cost:.0f} CPU-seconds a training", flush=True)
+    if args.share:
+        together, cost = answers(state, model, args, share=True)
+        for task in sorted(together):
+            gain(model, task, alone[task], together[task])
+        print(f"{model}: {cost:.0f} CPU-seconds a training with shared word vectors", flush=True)
+
+
+def gain(model: str, task: str, alone: list[Right], together: list[Right]) -> None:
+    """What sharing gave one task, on the same seeds and examples."""
+    before, after = ([100 * float(right.mean()) for right in rights] for rights in (alone, together))
+    low, high = bootstrap(np.mean(together, axis=0) - np.mean(alone, axis=0))
+    name = model.split("_", maxsplit=1)[0]
+    print(
+        f"{name:<14}{task[:49]:<50}{np.mean(before):>6.1f} ± {np.std(before):.1f} alone {np.mean(after):>6.1f} ± {np.std(after):.1f} shared"
+        f"{np.mean(after) - np.mean(before):>+7.1f}  {100 * low:>+5.1f} … {100 * high:<+5.1f}",
+        flush=True,
+    )
+
+
+def answers(state: Path, model: str, args: argparse.Namespace, *, share: bool) -> tuple[dict[str, list[Right]], float]:
+    """Task → right or wrong of each seed; and mean CPU-seconds of a training."""
     found: dict[str, list[Right]] = {}
     cost = []
     for seed in args.seeds:
         words = [sys.executable, __file__, str(args.folder), "--state", str(state), "--preset", args.preset, "--seeds", str(seed), "--run", args.run]
         words += ["--side", args.side, "--one", model, *(["--tasks", *args.tasks] if args.tasks else [])]
         words += ["--steps", *map(str, args.steps)] if args.steps else []
+        words += ["--labels", str(args.labels), *(["--share"] if share else [])]
         if subprocess.call(words):
             raise SystemExit(f"{model} failed")
-        record = json.loads((folder_of(state, args.run, seed) / f"{model}.{args.side}.json").read_text(encoding="utf-8"))
+        record = json.loads(record_of(state, model, seed, args, share=share).read_text(encoding="utf-8"))
         cost.append(record["cpu_s"])
         for task, right in record["right"].items():
             found.setdefault(task, []).append(np.asarray(right, float))
-    dataset: Any = load(Store(state).current(f"datasets/{model}"))  # type: ignore[arg-type]
-    for data in dataset.tasks:
-        if data.info.task in found:
-            report(model, data, found[data.info.task], state, args.side)
-    print(f"{model}: {np.mean(cost):.0f} CPU-seconds a training", flush=True)
+    return found, float(np.mean(cost))
 
 
-def report(model: str, data: TaskData, rights: list[Right], state: Path, side: str) -> None:
-    """One row: the model's answers over the seeds beside the baseline's, on the same examples."""
-    majority, base = reference(model, data, state, side)
+def report(model: str, data: TaskData, rights: list[Right], state: Path, args: argparse.Namespace) -> None:
+    """One row: the model's answers over the seeds beside the baseline's, on the same examples; of few labels there is no baseline."""
+    if args.labels:
+        return
+    majority, base = reference(model, data, state, args.side)
     scores, mean = [float(right.mean()) for right in rights], np.mean(rights, axis=0)
     difference = mean - base
     low, high = bootstrap(difference)
@@ -161,27 +191,31 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.training.plan import make_plan
     from unified_assets.training.rounds import train_model
 
-    run_dir, specs, folder = folder_of(state, args.run, args.seeds[0]), plugins.models(), Store(state).current(f"datasets/{model}")
-    done = run_dir / f"{model}.{args.side}.json"
+    specs, folder = plugins.models(), Store(state).current(f"datasets/{model}")
+    done = record_of(state, model, args.seeds[0], args, share=args.share)
     if done.is_file():
         return
     assert folder is not None
-    changes: dict[str, Any] = {"seed": args.seeds[0], "exchange": False, "target_models": (model,)}
+    changes: dict[str, Any] = {"seed": args.seeds[0], "exchange": ("vectors",) if args.share else (), "target_models": (model,)}
     changes |= {"datasets": tuple(args.tasks)} if args.tasks else {}
     changes |= {"epoch_steps": {model: tuple(args.steps)}} if args.steps else {}
     preset, dataset = load_preset(args.preset).model_copy(update=changes), load(folder)
-    inventory, own = detect(state), run_dir / model
+    if args.labels:
+        dataset = dataclasses.replace(dataset, tasks=tuple(few_labels(data, args.labels, args.seeds[0]) for data in dataset.tasks))  # type: ignore[type-var]
+    inventory, own = detect(state), done.parent / model
+    texts = {name: found for name in MODELS if (found := Store(state).current(f"datasets/{name}")) is not None}
     outcome = train_model(
         dataclasses.replace(specs[model], baseline=unmeasured),
         dataset=dataclasses.replace(dataset, folder=None),  # type: ignore[type-var]
         run_dir=own,
         knowledge_dir=own / "knowledge",
-        plan=make_plan(own, models={model: read_counts(folder)}, preset=preset, inventory=inventory, specs=specs),
+        plan=make_plan(own, models={model: read_counts(folder)}, preset=preset, inventory=inventory, specs=specs, texts=texts),
         broker=LeaseBroker(own, inventory),
         members=(model,),
         champions={},
         initial=None,
         sink=SilentSink(),
+        texts=texts,
     )
     learner: Any = predictor(outcome.folder).learner
     right = {}
@@ -198,9 +232,21 @@ def unmeasured(_: TaskData) -> BaselineScore:
     return BaselineScore(majority=None, baseline=None, method="", cpu_s=0.0)
 
 
-def folder_of(state: Path, run: str, seed: int) -> Path:
-    """Where the runs of a seed lie."""
-    return state / "runs" / f"{run}-{seed}"
+def few_labels(data: TaskData, labels: int, seed: int) -> TaskData:
+    """A classification with at most so many training rows of each class; any other task as it is."""
+    if data.info.kind not in {"classification", "pair"}:
+        return data
+    draw, split, target = np.random.default_rng([seed, len(data)]), data.split.astype("<U8"), np.asarray(data.target)
+    rows = data.rows("train")
+    for place in range(len(data.info.classes)):
+        split[draw.permutation(rows[target[rows] == place])[labels:]] = "unused"
+    return dataclasses.replace(data, split=split)
+
+
+def record_of(state: Path, model: str, seed: int, args: argparse.Namespace, *, share: bool) -> Path:
+    """Where the answers of one training lie."""
+    name = "-".join([args.run, str(seed), *([f"{args.labels}-labels"] if args.labels else []), *(["shared"] if share else [])])
+    return state / "runs" / name / f"{model}.{args.side}.json"
 
 
 def quiet(_: str) -> None:

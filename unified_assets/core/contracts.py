@@ -211,12 +211,25 @@ class TaskInfo:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class WordVectors:
+    """What all training texts of a run say of words, the same for every model that reads it.
+
+    words: most frequent first; counts: (n,) int64 how often each stands in the texts; vectors: (n, width) float32.
+    """
+
+    words: tuple[str, ...]
+    counts: np.ndarray
+    vectors: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TaskData:
     """The rows of one task (or of the unlabelled pairs) for one model, in order of example_id.
 
     texts[role]: n strings. media[role]: which encoder and which row of its arrays, -1 where an example lacks that role.
     target: (n,) int64 class or option index for classification, pair and choice; (n,) float32 for regression; n strings for
-    generation; None when unlabelled. options: per row the texts to choose from (choice only).
+    generation; None when unlabelled. options: per row the texts to choose from (choice only). word_vectors: those that the models
+    of a run share, for a learner to copy into its own state; None where each model learns its own.
     """
 
     info: TaskInfo
@@ -228,6 +241,7 @@ class TaskData:
     split: np.ndarray  # (n,) of str
     options: Sequence[Sequence[str]] | None = None
     groups: tuple[str, ...] = ()
+    word_vectors: WordVectors | None = None
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -328,6 +342,7 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
+    reads_words: bool = False  # whether its training texts make the word vectors that models share, and it reads them
     steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 

@@ -1,12 +1,23 @@
 """What a training run is asked to do: a frozen, validated value read from a preset file."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from unified_assets.core.contracts import Needs
 from unified_assets.core.errors import InvalidSetting
+
+Channel = Literal["teaching", "vectors"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+
+
+def _channels(value: object) -> object:
+    """`true` is all channels and `false` none; a list is put in a fixed order."""
+    if isinstance(value, bool):
+        return CHANNELS if value else ()
+    known = isinstance(value, (list, tuple)) and set(map(str, value)) <= set(CHANNELS)
+    return tuple(channel for channel in CHANNELS if channel in value) if known and isinstance(value, (list, tuple)) else value
 
 
 class NeedsOverride(BaseModel):
@@ -41,8 +52,13 @@ class Preset(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes a GPU where one can hold the model.")
     priority: Mapping[str, int] = Field(default_factory=dict, description="Model to rank in the queue; higher goes first, default 0.")
     needs: Mapping[str, NeedsOverride] = Field(default_factory=dict, description="Model to what replaces its spec's needs.")
-    exchange: bool = Field(True, description="Whether models learn from each other and start from each other's champions.")
-    measure_alone: bool = Field(False, description="Whether models that learn from others are first trained by themselves too, to show what exchange gave.")
+    exchange: Annotated[tuple[Channel, ...], BeforeValidator(_channels)] = Field(
+        CHANNELS,
+        description="What models share: `teaching` (answers on files that occur together), `vectors` (of words, from all texts). true: both, false: none.",
+    )
+    ablation_seeds: int = Field(
+        0, ge=0, le=20, description="Seeds over which a model is trained without exchange, with each channel and with all, to show what each gave; 0: none."
+    )
     trials: int = Field(0, ge=0, le=1000, description="Trials of learning rate and batch size, each of some rounds, before a model trains; 0: none.")
     start_from: Literal["champion", "scratch"] = Field("champion", description="Weights a retraining starts from.")
     max_steps_per_epoch: int = Field(400, ge=1, description="Most steps of one model in an epoch; tasks share them by the root of their size.")

@@ -77,6 +77,11 @@ def read_counts(folder: Path) -> TaskCounts:
     return TaskCounts.from_dict(_manifest(folder)["counts"])
 
 
+def read_digest(folder: Path) -> str:
+    """The digest of a dataset, from its manifest alone."""
+    return str(_manifest(folder)["digest"])
+
+
 def load(folder: Path) -> Dataset:
     """Read a dataset as `build` published it. Arrays are memory-mapped; texts are read whole."""
     folder = folder.resolve()

@@ -32,6 +32,7 @@ class RunPlan:
     identities: Mapping[str, str]
     champions: Mapping[str, Path | None]
     datasets: Mapping[str, Path]
+    texts: Mapping[str, Path]  # of every model that reads words, in this run or not: whose training texts make the word vectors
 
 
 def models_of_run(here: Step) -> tuple[str, ...]:
@@ -63,6 +64,7 @@ def run_plan(here: Step, preset: Preset) -> RunPlan:
         identities=known["identities"],
         champions={model: None if folder is None else Path(folder) for model, folder in known["champions"].items()},
         datasets={model: Path(folder) for model, folder in known["datasets"].items()},
+        texts={model: Path(folder) for model, folder in known["texts"].items()},
     )
 
 
@@ -92,12 +94,14 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...], *, members: tupl
             skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
             joining.append(model)
+    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.reads_words}
+    texts = {model: str(folder) for model, folder in reading.items() if folder is not None}
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
     for model in [model for model in joining if not _has_something_to_learn(model, datasets[model], preset, (*members, *joining), champions)]:
         joining.remove(model)
         skipped[model] = f"{NOTHING}: no example on the train side, and no model of this run that could teach it"
     pinned = {model: None if folder is None else str(folder) for model, folder in champions.items()}
-    return {"members": joining, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets}
+    return {"members": joining, "skipped": skipped, "identities": identities, "champions": pinned, "datasets": datasets, "texts": texts}
 
 
 def _has_something_to_learn(model: str, folder: str, preset: Preset, members: tuple[str, ...], champions: Mapping[str, Path | None]) -> bool:

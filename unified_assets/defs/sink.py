@@ -10,6 +10,7 @@ import dagster as dg
 
 from unified_assets.core.contracts import EventSink, SilentSink
 from unified_assets.tracking.experiment import ModelRun
+from unified_assets.training.ablation import summary
 
 WAIT_LOG_S = 15.0
 
@@ -54,7 +55,9 @@ class StepSink:
         """The final figures of a task."""
         figures = {name: values.get(name) for name in ("score", "majority", "baseline", "alone")}
         self.context.log.info("%s: %s", task, ", ".join(f"{name} {value}" for name, value in figures.items()))
-        self._track({f"test/{task}/{name}": value for name, value in figures.items()}, self.rounds)
+        rows = summary(values.get("ablation") or ())
+        ablation = {f"ablation/{task}/{row['channels']}/{name}": row[name] for row in rows for name in ("mean", "spread", "gain")}
+        self._track({**{f"test/{task}/{name}": value for name, value in figures.items()}, **ablation}, self.rounds)
 
     @contextmanager
     def trial(self, number: int, parameters: Mapping[str, object]) -> Iterator[EventSink]:

@@ -103,6 +103,7 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         inventory=inventory,
         specs=plugins.models(),
         champions=plan.champions,
+        texts=plan.texts,
     )
     return train_model(
         spec,
@@ -115,5 +116,6 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         champions=plan.champions,
         initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,
         sink=sink,
+        texts=plan.texts,
         locks=here.run_dir / "locks" / here.run_id,
     )

@@ -34,7 +34,12 @@ def method_of(data: TaskData) -> str:
 def plan(tasks: Sequence[TaskData]) -> Mapping[str, Any]:
     """The blueprint: one entry for each task, in the given order."""
     entries = [plan_task(data) for data in tasks]
-    return {"vocabulary": len(vocabulary(shared(tasks))), "tasks": entries}
+    return {"vocabulary": len(vocabulary(shared(tasks))) if any(map(_reads_words, entries)) else 0, "tasks": entries}
+
+
+def _reads_words(entry: Mapping[str, Any]) -> bool:
+    """Whether a branch of this task's head looks words up."""
+    return entry.get("encoder") == "sentence" or (entry["method"] == "choice" and "small" not in entry)
 
 
 def shared(tasks: Sequence[TaskData]) -> list[TaskData]:

@@ -14,7 +14,7 @@ from unified_assets.learners.text_features import role
 from unified_assets.learners.text_grams import words
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import AFFIXES, FAR, Tokens, code, number, tokenize
-from unified_assets.learners.text_vectors import WIDTH, fit_vectors, training_tokens, vocabulary
+from unified_assets.learners.text_vectors import WIDTH, fit_vectors, own_counts, shared_vectors, vocabulary
 
 FILTERS = 96
 AFFIX_WIDTH, NEAR_WIDTH = 16, 8
@@ -52,20 +52,16 @@ class TextTrunk(nn.Module):
         self._pairs: WeakKeyDictionary[TaskData, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
 
     def fit_statistics(self, tasks: Sequence[TaskData]) -> None:
-        """Word vectors of all training texts, in order of code."""
-        names = vocabulary(tasks)
+        """Word vectors of all training texts of these tasks, or those that models share, in order of code."""
+        if not len(self.codes):
+            return
+        shared, names = shared_vectors(tasks), vocabulary(tasks)
         order = sorted(range(len(names)), key=lambda place: code(names[place]))
-        counts = np.zeros(len(names))
-        position = {name: place for place, name in enumerate(names)}
-        for data in tasks:
-            for text in training_tokens(data):
-                for word in text:
-                    if word in position:
-                        counts[position[word]] += 1
+        counts = np.asarray(own_counts(tasks, names) if shared is None else shared.counts, np.float64)
         share = counts[order] / max(counts.sum(), 1)
-        vectors = fit_vectors(tasks, names)[order]
+        vectors = (fit_vectors(tasks, names) if shared is None else shared.vectors)[order]
         choices = [data for data in tasks if data.info.kind == "choice"]  # news and intents spend dimensions on what tells no cause from another
-        matched = fit_vectors(choices, names)[order] if choices and len(choices) < len(tasks) else vectors
+        matched = fit_vectors(choices, names)[order] if choices and (shared is not None or len(choices) < len(tasks)) else vectors
         self.codes.copy_(torch.tensor([code(names[place]) for place in order], dtype=torch.int64))
         self.weights[1:] = torch.from_numpy((1e-3 / (1e-3 + share)).astype(np.float32))
         self.vectors[1:] = torch.from_numpy(matched)

@@ -1,4 +1,4 @@
-"""All training texts of a model → one vector a word, from which words stand near which (positive PMI, truncated SVD).
+"""Texts → one vector a word, from which words stand near which (positive PMI, truncated SVD): those of one model, or of all.
 
 Levy & Goldberg 2014: what skip-gram learns is a factorisation of shifted PMI; this one is deterministic and takes seconds.
 Each text is counted by itself: joining a premise and its right answer would tell the answer.
@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from unified_assets.core.contracts import TaskData
+from unified_assets.core.contracts import TaskData, WordVectors
 from unified_assets.learners.text_grams import words
 
 WIDTH = 64
-MOST_WORDS = 16_000
-MOST_TOKENS = 1_500_000
+MOST_WORDS, MOST_SHARED_WORDS = 16_000, 32_000
+MOST_TOKENS, MOST_SHARED_TOKENS = 1_500_000, 2_500_000  # gaps between texts included
 REACH = 6
 _TOKENS: "WeakKeyDictionary[TaskData, list[list[str]]]" = WeakKeyDictionary()
 
@@ -31,16 +31,48 @@ def training_tokens(data: TaskData) -> list[list[str]]:
 
 
 def vocabulary(tasks: Sequence[TaskData]) -> tuple[str, ...]:
-    """Words that stand at least twice, most frequent first, then by name."""
-    counts = Counter(word for data in tasks for text in training_tokens(data) for word in text)
-    kept = sorted((word for word, count in counts.items() if count >= 2), key=lambda word: (-counts[word], word))
-    return tuple(kept[:MOST_WORDS])
+    """The words that a model has a vector for: those of the shared vectors, or the frequent ones of its own training texts."""
+    shared = shared_vectors(tasks)
+    return tuple(_frequent(_own_texts(tasks), MOST_WORDS)) if shared is None else shared.words
+
+
+def shared_vectors(tasks: Sequence[TaskData]) -> WordVectors | None:
+    """The word vectors that the tasks came with."""
+    return next((data.word_vectors for data in tasks if data.word_vectors is not None), None)
+
+
+def word_vectors(texts: Sequence[Sequence[str]]) -> WordVectors:
+    """Words of these texts, their counts and vectors."""
+    counts = _frequent(texts, MOST_SHARED_WORDS)
+    names = tuple(counts)
+    return WordVectors(words=names, counts=np.fromiter(counts.values(), np.int64, len(names)), vectors=_factorised(texts, names, MOST_SHARED_TOKENS))
 
 
 def fit_vectors(tasks: Sequence[TaskData], names: Sequence[str]) -> np.ndarray:
+    """(words, WIDTH) float32 vectors of these words from the tasks' own training texts."""
+    return _factorised(_own_texts(tasks), names)
+
+
+def own_counts(tasks: Sequence[TaskData], names: Sequence[str]) -> list[int]:
+    """How often each of these words stands in the tasks' own training texts."""
+    counts = Counter(word for text in _own_texts(tasks) for word in text)
+    return [counts[name] for name in names]
+
+
+def _own_texts(tasks: Sequence[TaskData]) -> list[list[str]]:
+    return [text for data in tasks for text in training_tokens(data)]
+
+
+def _frequent(texts: Iterable[Sequence[str]], most: int) -> dict[str, int]:
+    """Words that stand at least twice with their counts, most frequent first, then by name."""
+    counts = Counter(word for text in texts for word in text)
+    kept = sorted((word for word, count in counts.items() if count >= 2), key=lambda word: (-counts[word], word))
+    return {word: counts[word] for word in kept[:most]}
+
+
+def _factorised(texts: Iterable[Sequence[str]], names: Sequence[str], most_tokens: int = MOST_TOKENS) -> np.ndarray:
     """(words, WIDTH) float32 vectors of unit mean square; zeros for what never stands beside another word."""
-    place = {name: number for number, name in enumerate(names)}
-    stream = _stream((text for data in tasks for text in training_tokens(data)), place)
+    stream = _stream(texts, {name: number for number, name in enumerate(names)}, most_tokens)
     vectors = np.zeros((len(names), WIDTH), np.float32)
     if len(names) < 2 or len(stream) < 2:
         return vectors
@@ -55,13 +87,13 @@ def fit_vectors(tasks: Sequence[TaskData], names: Sequence[str]) -> np.ndarray:
     return (vectors / max(float(np.sqrt(np.mean(vectors**2))), 1e-9)).astype(np.float32)
 
 
-def _stream(texts: Iterable[Sequence[str]], place: Mapping[str, int]) -> np.ndarray:
-    """Word numbers of all texts in a row, REACH gaps (-1) between texts, unknown words left out."""
+def _stream(texts: Iterable[Sequence[str]], place: Mapping[str, int], most: int) -> np.ndarray:
+    """Word numbers of all texts in a row, REACH gaps (-1) between texts, unknown words left out; the first `most` and the rest of their text."""
     flat: list[int] = []
     for text in texts:
         flat.extend(place[word] for word in text if word in place)
         flat.extend([-1] * REACH)
-        if len(flat) > MOST_TOKENS:
+        if len(flat) > most:
             break
     return np.asarray(flat, np.int64)
 

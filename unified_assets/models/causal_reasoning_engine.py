@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="causal_reasoning_engine",
-    version="2",
+    version="3",
     description="Chooses causes and effects, finds cause-effect relations in sentences, answers questions with probabilities, directs pairs of columns.",
     modalities=("text",),
     subjects=frozenset({"causal"}),
@@ -30,4 +30,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
+    reads_words=True,
 )

@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="concept_models",
-    version="2",
+    version="3",
     description="Sorts names, definitions, requests and the text of documents into concepts, intents and categories.",
     modalities=("text",),
     subjects=frozenset({"concept"}),
@@ -31,4 +31,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
+    reads_words=True,
 )

@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="logic_model",
-    version="2",
+    version="3",
     description="Classifies propositional formulas, decides entailment, and answers questions about rules and orders by chaining and search.",
     modalities=("text",),
     subjects=frozenset({"logic"}),
@@ -30,4 +30,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
+    reads_words=True,
 )

@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="math_model",
-    version="2",
+    version="3",
     description="Works out arithmetic digit by digit and solves word problems through small equations over their numbers.",
     modalities=("text",),
     subjects=frozenset({"math"}),
@@ -30,4 +30,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
+    reads_words=True,
 )

@@ -26,6 +26,7 @@ class RunFiles:
     kept: Mapping[str, Mapping[str, Any]]  # models already trained: the entry in force
     failures: list[dict[str, Any]]
     lessons: list[dict[str, Any]]
+    word_vectors: list[dict[str, Any]]  # what was made: texts, tokens, words, CPU-seconds
 
 
 def collect(run_dir: Path, *, state: Path) -> RunFiles:
@@ -52,6 +53,7 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         kept=kept,
         failures=journal.failures(run_dir),
         lessons=_lessons(run_dir),
+        word_vectors=read_lines(run_dir / "word_vectors")[-1:],
     )
 
 

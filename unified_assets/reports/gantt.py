@@ -36,9 +36,9 @@ def gantt(leases: pl.DataFrame) -> Markup:
         parts.append(f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{span * step / 5:.0f} s</text>')
     return Markup(
         f'<figure class="plot"><svg viewBox="0 0 {WIDTH} {bottom + 20}" role="img" aria-label="leases over time">{"".join(parts)}</svg>'
-        "<figcaption>Who held cores or a GPU, and when. Grey: reference baselines and preparation.</figcaption></figure>"
+        "<figcaption>Who held cores or a GPU, and when. Grey: word vectors, reference baselines and preparation.</figcaption></figure>"
     )
 
 
 def _round_name(index: int) -> str:
-    return {-1: "baselines", 0: "preparation"}.get(index, f"round {index}")
+    return {-2: "word vectors", -1: "baselines", 0: "preparation"}.get(index, f"round {index}")

@@ -10,6 +10,7 @@ from unified_assets.pages.markup import Markup
 from unified_assets.pages.plots import lines
 from unified_assets.reports.collect import RunFiles
 from unified_assets.reports.gantt import gantt
+from unified_assets.training.ablation import summary
 
 TASKS = {
     "model": "model",
@@ -67,7 +68,7 @@ def _intro() -> Markup:
         "Scores are on the test side of each task. Majority: always answering the commonest class. "
         "Baseline: a classical method, learned and scored on the same split. "
         "Error: one standard error of the score, from the number of test examples alone. "
-        "Alone: the same model trained without exchange, where that was measured."
+        "Alone: the same model trained from the same seed without exchange, where that was measured."
     )
 
 
@@ -164,9 +165,26 @@ def _curves(files: RunFiles) -> list[Markup]:
 
 
 def _exchange(files: RunFiles) -> list[Markup]:
+    out = [] if files.lessons or files.word_vectors else [paragraph("No model learned from another one in this run.")]
+    if files.word_vectors:
+        out.append(table(files.word_vectors, caption="Word vectors that all models of the run read, from the texts of all training sides"))
     if files.lessons:
-        return [table(files.lessons, caption="Tasks learned on unlabelled files from another model's answers; kappa is their agreement beyond chance")]
-    return [paragraph("No model learned from another one in this run.")]
+        out.append(table(files.lessons, caption="Tasks learned on unlabelled files from another model's answers; kappa is their agreement beyond chance"))
+    gains = _ablation(files)
+    if gains:
+        out.append(
+            table(gains, caption="Test scores with each set of channels, mean and standard deviation over seeds; gain: over the same seeds without exchange")
+        )
+    return out
+
+
+def _ablation(files: RunFiles) -> list[dict[str, object]]:
+    tasks = ((model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", []))
+    return [
+        {"model": model, "task": task["task"], **{name: _rounded(value) for name, value in row.items()}}
+        for model, task in tasks
+        for row in summary(task.get("ablation") or ())
+    ]
 
 
 def _costs(files: RunFiles) -> list[dict[str, object]]:

@@ -79,12 +79,12 @@ def _versions(tracker: Tracker, model: str, mirror: Mapping[str, Any], keep: int
 
 
 def _of_runs(state: Path, keep: int, gone: set[Path]) -> Iterator[Removal]:
-    """Checkpoints, knowledge and trials of runs beyond the newest `keep`, and of those that ended well; a living run is left alone."""
+    """Checkpoints, what models shared and trainings beside, of runs beyond the newest `keep`, and of those that ended well; a living run is left alone."""
     for place, record in enumerate(journal.runs(state)):
         run_dir = journal.run_folder(state, str(record["run_id"]))
         if record.get("status") == "STARTED" or (record.get("status") != "SUCCESS" and place < keep):
             continue
-        folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "alone", run_dir / "trials"]
+        folders = [*sorted(run_dir.glob("models/*/checkpoints")), run_dir / "knowledge", run_dir / "word_vectors", run_dir / "ablation", run_dir / "trials"]
         there = tuple(folder for folder in folders if folder.is_dir() and folder not in gone)
         if there:
             yield Removal(what=f"checkpoints of run {record['run_id']}", folders=there, size_bytes=sum(map(size_of, there)))

@@ -9,12 +9,12 @@ from unified_assets.core.contracts import EventSink, SilentSink
 class Apart(SilentSink):
     """Passes on lines and waiting only."""
 
-    def __init__(self, sink: EventSink, model: str) -> None:
-        self.sink, self.model = sink, model
+    def __init__(self, sink: EventSink, name: str) -> None:
+        self.sink, self.name = sink, name
 
     def log(self, message: str) -> None:
         """Pass it on, marked."""
-        self.sink.log(f"{self.model} by itself: {message}")
+        self.sink.log(f"{self.name}: {message}")
 
     def waiting(self, what: str) -> None:
         """Pass it on."""

@@ -43,7 +43,7 @@ def chosen_tasks(dataset: Dataset, preset: Preset) -> tuple[TaskData, ...]:
     """
     patterns: Sequence[str] = ("*",) if preset.datasets == "all" else preset.datasets
     wanted = [data for data in dataset.tasks if any(fnmatchcase(data.info.task, pattern) for pattern in patterns)]
-    usable = [data for data in wanted if len(data.rows("train")) or (preset.exchange and _teachable(data, dataset.pairs))]
+    usable = [data for data in wanted if len(data.rows("train")) or ("teaching" in preset.exchange and _teachable(data, dataset.pairs))]
     if not usable:
         why = f"no task matches `datasets: {', '.join(patterns)}`" if dataset.tasks and not wanted else "none of its tasks has a training example"
         raise NothingToTrain(model=dataset.model, why=why)

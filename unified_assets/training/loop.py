@@ -130,7 +130,7 @@ def start_compute(threads: int) -> None:
 def publish_knowledge(order: RoundOrder, learner: Any) -> None:
     """Write the slot of the round. Where one is there already (a resumed round, or a tombstone), that one stays."""
     read = order.round_index < order.plan.rounds  # in the last round nobody does
-    pairs = order.pairs if read and order.preset.exchange and _takes_part(order) else None
+    pairs = order.pairs if read and "teaching" in order.preset.exchange and _takes_part(order) else None
     answers = knowledge.answers_of(learner, order.spec.name, order.tasks, pairs)
     slots.publish(slots.slot_of(order.knowledge_dir, order.spec.name, order.round_index), lambda folder: knowledge.write(folder, answers))
 

@@ -17,6 +17,7 @@ from unified_assets.core.contracts import ModelSpec, Needs
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
 from unified_assets.core.presets import Preset
 from unified_assets.store.local import write_text
+from unified_assets.training import word_vectors
 from unified_assets.training.inputs import seed_of
 
 GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
@@ -50,6 +51,7 @@ class Plan:
     champions: Mapping[str, str | None]
     cores: int
     memory_gib: float
+    word_vectors: str | None = None  # key of those that models share; None where that channel is off or no model reads any
 
     @property
     def memory_of(self) -> dict[str, float]:
@@ -65,11 +67,13 @@ def make_plan(
     inventory: Inventory,
     specs: Mapping[str, ModelSpec],
     champions: Mapping[str, Path | None] | None = None,
+    texts: Mapping[str, Path] | None = None,
     torch_has_cuda: Callable[[], bool] | None = None,
 ) -> Plan:
     """The run's plan; made and written if this is the first step to ask. A model that joins the run late is added to it.
 
-    `models`: member -> its TaskCounts. Raises InsufficientResources or DeviceNotAvailable for what cannot be had here.
+    `models`: member -> its TaskCounts. `texts`: model -> the dataset whose training texts make the shared word vectors.
+    Raises InsufficientResources or DeviceNotAvailable for what cannot be had here.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / "plan.json"
@@ -83,7 +87,16 @@ def make_plan(
             made = {name: _plan_model(specs[name], counts, preset, inventory, members=len(models), cuda=usable) for name, counts in late.items()}
             plans = dict(sorted({**known, **made}.items()))
             pinned = {name: None if folder is None else str(folder) for name, folder in sorted((champions or {}).items())}
-            plan = Plan(run=run_dir.name, preset=preset, models=plans, champions=pinned, cores=inventory.cores, memory_gib=inventory.memory_gib)
+            key = word_vectors.key_of(texts) if texts and "vectors" in preset.exchange else None
+            plan = Plan(
+                run=run_dir.name,
+                preset=preset,
+                models=plans,
+                champions=pinned,
+                cores=inventory.cores,
+                memory_gib=inventory.memory_gib,
+                word_vectors=key,
+            )
             write_text(path, json.dumps(_as_dict(plan), indent=1) + "\n")
     finally:
         os.close(descriptor)
@@ -187,7 +200,7 @@ def _torch_has_cuda() -> bool:
 
 def _as_dict(plan: Plan) -> dict[str, Any]:
     models = {name: asdict(model) for name, model in plan.models.items()}
-    rest = {"champions": dict(plan.champions), "cores": plan.cores, "memory_gib": plan.memory_gib}
+    rest = {"champions": dict(plan.champions), "cores": plan.cores, "memory_gib": plan.memory_gib, "word_vectors": plan.word_vectors}
     return {"run": plan.run, "members": sorted(models), "preset": plan.preset.model_dump(mode="json"), "models": models, **rest}
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ def write_final(
     dataset: str,
     baselines: Mapping[str, BaselineScore],
     seconds: float,
-    alone: Mapping[str, float | None] | None = None,
+    ablation: Sequence[Mapping[str, Any]] = (),
+    effect: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score the best weights on the test side, once, and publish the final folder by one rename. Returns results.json.
 
-    `alone`: the score of each task in a training without exchange, where that was measured.
+    `ablation`: what trainings with other channels or seeds came to (`channels`, `seed`, `cpu_s`, `scores` by task), where there
+    were any; `effect`: the channels of this one that concern the model.
     """
     from safetensors.torch import save_file
 
@@ -47,7 +49,10 @@ def write_final(
         tasks = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
     for task in tasks:
-        task["alone"] = (alone or {}).get(task["task"])
+        itself = {"channels": list(effect), "seed": order.preset.seed, "cpu_s": round(state.progress.cpu_s, 3), "score": task["score"]}
+        others = [{**{key: part[key] for key in ("channels", "seed", "cpu_s")}, "score": part["scores"].get(task["task"])} for part in ablation]
+        task["ablation"] = [*others, itself] if others else []
+        task["alone"] = next((part["score"] for part in task["ablation"] if not part["channels"] and part["seed"] == order.preset.seed), None)
     results = {
         "model": order.spec.name,
         "dataset": dataset,

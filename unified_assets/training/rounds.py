@@ -7,7 +7,7 @@ again, it goes on from its last checkpoint to the same bits.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,18 @@ from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
 from unified_assets.core.errors import CorruptCheckpoint
-from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning
+from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning, word_vectors
+from unified_assets.training.ablation import Variant, effect_of, variants
 from unified_assets.training.apart import Apart
 from unified_assets.training.barrier import Membership
 from unified_assets.training.carry import carry_over
-from unified_assets.training.inputs import Dataset, chosen_tasks
+from unified_assets.training.inputs import Dataset, chosen_tasks, seed_of
 from unified_assets.training.loop import Cache
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.plan import Plan
 from unified_assets.training.results import read_results, write_final
 
-BASELINE_ROUND, PREPARATION = -1, 0
+WORDS_ROUND, BASELINE_ROUND, PREPARATION = -2, -1, 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +52,17 @@ def train_model(
     initial: Path | None,
     sink: EventSink,
     specs: Mapping[str, ModelSpec] | None = None,
+    texts: Mapping[str, Path] | None = None,
     locks: Path | None = None,
     stall_s: float = 20.0,
     grace_s: float = 20.0,
 ) -> ModelOutcome:
     """Train a model as the plan says, beside the other `members` of the run.
 
-    `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `locks`: a folder of
-    this attempt at the run (a re-execution needs a fresh one); default `<run_dir>/locks`. Raises YieldStep where the step has
-    to step aside, Diverged, InsufficientResources, DeviceNotAvailable, NothingToTrain, CorruptCheckpoint.
+    `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `texts`: the datasets
+    that the plan's word vectors are made of. `locks`: a folder of this attempt at the run (a re-execution needs a fresh one);
+    default `<run_dir>/locks`. Raises YieldStep where the step has to step aside, Diverged, InsufficientResources,
+    DeviceNotAvailable, NothingToTrain, CorruptCheckpoint.
     """
     folder = run_dir / "models" / spec.name / "final"
     membership = Membership(locks=locks or run_dir / "locks", model=spec.name, members=tuple(members), stall_s=stall_s, grace_s=grace_s)
@@ -82,9 +85,10 @@ def train_model(
         )
         with broker.admit(spec.name, mine.memory_gib, run=plan.run, members=plan.memory_of, waiting=sink.waiting):
             training = _Training(order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions)
-            training.teachers = teachers(spec.name, specs, members, champions) if plan.preset.exchange else ()
-            if plan.preset.measure_alone and training.teachers:
-                training.alone = training.by_itself(dataset, initial)
+            training.teachers = teachers(spec.name, specs, members, champions) if "teaching" in plan.preset.exchange else ()
+            if plan.word_vectors is not None and spec.reads_words:
+                training.share_words(texts or {})
+            training.ablate(dataset, initial, taught=bool(training.teachers) or bool(spec.teaches & {*members}))
             if plan.preset.trials:
                 training.order = training.tuned(initial)
             return training.run(dataset, folder, initial)
@@ -109,18 +113,39 @@ class _Training:
     sink: EventSink
     champions: Mapping[str, Path | None]
     teachers: tuple[str, ...] = ()
-    alone: Mapping[str, float | None] = field(default_factory=dict)  # task -> score without exchange, where that was measured
+    ablation: Sequence[Mapping[str, Any]] = ()  # what trainings with other channels or seeds came to
+    effect: Sequence[str] = ()  # channels that concern this model
     _measured_s: float = 0.0
 
-    def by_itself(self, dataset: Dataset, initial: Path | None) -> dict[str, float | None]:
-        """Train once more without exchange, from the same seed, under `<run>/alone`. Returns the score of each task."""
-        apart, name = self.run_dir / "alone", self.order.spec.name
-        folder, plan = apart / "models" / name / "final", replace(self.plan, preset=self.plan.preset.model_copy(update={"exchange": False}))
+    def share_words(self, texts: Mapping[str, Path]) -> None:
+        """Give the tasks the word vectors of the run."""
+        key = self.plan.word_vectors
+        assert key is not None
+        shared = word_vectors.shared(self.run_dir, key, texts, lease=lambda: self._lease(WORDS_ROUND), waiting=self.sink.waiting)
+        self.order = replace(self.order, tasks=tuple(replace(data, word_vectors=shared) for data in self.order.tasks))
+
+    def ablate(self, dataset: Dataset, initial: Path | None, *, taught: bool) -> None:
+        """Train with fewer channels and from other seeds, where the preset asks for that; `taught`: peers wait for it, or it for them."""
+        concerns = {*(("teaching",) if taught else ()), *(("vectors",) if self.order.spec.reads_words else ())}
+        self.ablation = [self._variant(variant, dataset, initial) for variant in variants(self.plan.preset, concerns)]
+        self.effect = effect_of(self.plan.preset.exchange, concerns)
+
+    def _variant(self, variant: Variant, dataset: Dataset, initial: Path | None) -> dict[str, Any]:
+        """One training beside the one that counts, under `<run>/ablation/<variant>`; what is there already is read."""
+        apart, name = self.run_dir / "ablation" / variant.name, self.order.spec.name
+        folder = apart / "models" / name / "final"
         if (results := read_results(folder)) is None or results["dataset"] != dataset.digest:
-            order = replace(self.order, preset=plan.preset, checkpoints=folder.with_name("checkpoints"), knowledge_dir=apart / "knowledge")
-            training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, name), champions={}, teachers=())
+            preset = self.plan.preset.model_copy(update={"exchange": variant.channels, "seed": variant.seed})
+            tasks = self.order.tasks if "vectors" in variant.channels else tuple(replace(data, word_vectors=None) for data in self.order.tasks)
+            mine = replace(self.order.plan, seed=seed_of(variant.seed, name))
+            order = replace(self.order, preset=preset, plan=mine, tasks=tasks)
+            order = replace(order, checkpoints=folder.with_name("checkpoints"), knowledge_dir=apart / "knowledge")
+            teachers = self.teachers if "teaching" in variant.channels else ()
+            plan = replace(self.plan, preset=preset)
+            training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, f"{name} {variant.name}"), teachers=teachers, ablation=())
             results = dict(training.run(dataset, folder, initial).results)
-        return {task["task"]: task["score"] for task in results["tasks"]}
+        scores = {task["task"]: task["score"] for task in results["tasks"]}
+        return {"channels": list(variant.effect), "seed": variant.seed, "cpu_s": results["cpu_s"], "scores": scores}
 
     def tuned(self, initial: Path | None) -> RoundOrder:
         """The order with the learning rate and batch size that trials found, under `<run>/trials/<model>`."""
@@ -308,7 +333,9 @@ class _Training:
         cache.state.to(self.order.device)
         order = _at(self.order, progress.round_index, {})
         slots.end(order.knowledge_dir, order.spec.name, progress.round_index)
-        results = write_final(order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s, alone=self.alone)
+        results = write_final(
+            order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s, ablation=self.ablation, effect=self.effect
+        )
         cache.state = None
         return results
 

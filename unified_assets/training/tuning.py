@@ -75,7 +75,7 @@ def _order_of(order: RoundOrder, setting: Setting, folder: Path) -> RoundOrder:
     """A trial trains by itself: what its peers know depends on trials of their own."""
     apart = setting.applied(order)
     return replace(
-        apart, preset=apart.preset.model_copy(update={"exchange": False}), checkpoints=folder / "checkpoints", knowledge_dir=folder / "knowledge", peers={}
+        apart, preset=apart.preset.model_copy(update={"exchange": ()}), checkpoints=folder / "checkpoints", knowledge_dir=folder / "knowledge", peers={}
     )
 
 

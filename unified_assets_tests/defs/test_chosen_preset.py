@@ -19,7 +19,7 @@ def test_the_resource_changes_the_preset_and_tags_change_both():
         "cpu",
         ("vision_service",),
         11,
-        False,
+        (),
     )
 
 

@@ -53,7 +53,7 @@ def test_the_last_round_is_shorter_when_epochs_do_not_divide(tmp_path):
     ("text", "field", "words"),
     [
         ("epochs: 0\n", "epochs", "greater than or equal to 1"),
-        ("epoch: 5\n", "epoch", "Fields of a preset: batch_size"),
+        ("epoch: 5\n", "epoch", "Fields of a preset: ablation_seeds, batch_size"),
         ("device: tpu\n", "device", "auto"),
         ("needs:\n  math_model:\n    memory_gib: -1\n", "needs.math_model.memory_gib", "greater than 0"),
         ("epochs: 2\ncheckpoint_interval: 5\n", "(all)", "longer than epochs"),

@@ -33,11 +33,11 @@ def student_score(run_dir, *, wrong=False, labels=3, **changes):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    return student_score(tmp_path_factory.mktemp("alone"), exchange=False)[0]["score"]
+    return student_score(tmp_path_factory.mktemp("alone"), exchange=())[0]["score"]
 
 
 def test_a_model_with_few_labels_learns_from_its_peer_on_unlabelled_pairs(tmp_path, alone):
-    together, rounds = student_score(tmp_path, exchange=True)
+    together, rounds = student_score(tmp_path, exchange=("teaching",))
     assert rounds == 7  # every round but the first
     assert together["score"] >= alone + 0.1
     assert together["alone"] is None
@@ -52,22 +52,24 @@ def test_a_model_without_any_label_learns_what_its_peer_says_of_pairs(tmp_path):
 
 def test_a_model_without_any_label_and_without_exchange_has_nothing_to_train(tmp_path):
     with pytest.raises(NothingToTrain):
-        student_score(tmp_path, labels=0, exchange=False)
+        student_score(tmp_path, labels=0, exchange=())
 
 
 @pytest.mark.parametrize("wrong", [True, "rolled"])
 def test_pairs_that_are_all_wrong_teach_nothing_and_do_no_harm(tmp_path, alone, wrong):
-    together, rounds = student_score(tmp_path, exchange=True, wrong=wrong)
+    together, rounds = student_score(tmp_path, exchange=("teaching",), wrong=wrong)
     assert rounds == 0
     assert together["score"] == alone
 
 
-def test_a_run_that_measures_models_alone_gets_both_figures_of_the_same_seed(tmp_path, alone):
-    both, rounds = student_score(tmp_path, measure_alone=True)
+def test_an_ablation_gets_figures_without_and_with_teaching_of_the_same_seeds(tmp_path, alone):
+    both, rounds = student_score(tmp_path, exchange=("teaching",), ablation_seeds=2)
     assert both["alone"] == alone
     assert both["score"] >= alone + 0.1
     assert rounds == 7  # those of the training alone are not among the run's
-    again, _ = student_score(tmp_path, measure_alone=True)
+    assert [(part["channels"], part["seed"]) for part in both["ablation"]] == [([], 7), ([], 8), (["teaching"], 8), (["teaching"], 7)]
+    assert both["ablation"][2]["score"] >= both["ablation"][1]["score"] + 0.05
+    again, _ = student_score(tmp_path, exchange=("teaching",), ablation_seeds=2)
     assert again == both
 
 

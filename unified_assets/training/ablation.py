@@ -1,0 +1,74 @@
+"""A preset's channels and seeds in; the trainings out that show what each channel gives: none, each by itself, all, over the seeds.
+
+Scores of a task in these trainings, the run itself among them, in; mean and spread for each set of channels out.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from unified_assets.core.presets import CHANNELS, Channel, Preset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A training beside the one that counts. `effect`: those of its channels that concern the model."""
+
+    channels: tuple[Channel, ...]
+    seed: int
+    effect: tuple[Channel, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{'-'.join(self.channels) or 'alone'}-{self.seed}"
+
+
+def variants(preset: Preset, concerns: AbstractSet[str]) -> list[Variant]:
+    """The variants of a model that these channels concern, in the same order in every model; without what is trained anyway.
+
+    Channels that do not concern a model change nothing in it, so variants that differ by them alone are one. One with `teaching`
+    is never left out: peers wait for its answers.
+    """
+    found, known = [], {(effect_of(preset.exchange, concerns), preset.seed)}
+    for seed in range(preset.seed, preset.seed + preset.ablation_seeds):
+        for channels in dict.fromkeys([(), *((channel,) for channel in preset.exchange), preset.exchange]):
+            effect = effect_of(channels, concerns)
+            itself = channels == preset.exchange and seed == preset.seed
+            if not itself and ("teaching" in effect or (effect, seed) not in known):
+                known.add((effect, seed))
+                found.append(Variant(channels=channels, seed=seed, effect=effect))
+    return found
+
+
+def effect_of(channels: Sequence[str], concerns: AbstractSet[str]) -> tuple[Channel, ...]:
+    """Those that concern a model, in the usual order."""
+    return tuple(channel for channel in CHANNELS if channel in channels and channel in concerns)
+
+
+def summary(trained: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each set of channels of a task's `ablation` in results.json (`channels`, `seed`, `score`).
+
+    `mean` and `spread` (standard deviation; None of a single one) of the scores over `seeds`; `gain`: mean difference to the
+    same seeds without exchange.
+    """
+    scores: dict[tuple[str, ...], dict[int, float]] = {}
+    for part in trained:
+        if part["score"] is not None:
+            scores.setdefault(tuple(part["channels"]), {})[part["seed"]] = float(part["score"])
+    alone = scores.get((), {})
+    rows = []
+    for channels, found in sorted(scores.items(), key=lambda entry: (len(entry[0]), entry[0])):
+        gains = [score - alone[seed] for seed, score in found.items() if seed in alone]
+        rows.append(
+            {
+                "channels": ", ".join(channels) or "none",
+                "seeds": len(found),
+                "mean": statistics.fmean(found.values()),
+                "spread": statistics.stdev(found.values()) if len(found) > 1 else None,
+                "gain": statistics.fmean(gains) if channels and gains else None,
+            }
+        )
+    return rows

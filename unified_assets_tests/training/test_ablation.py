@@ -1,0 +1,57 @@
+import pytest
+
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.presets import Preset, parse_preset
+from unified_assets.training.ablation import summary, variants
+
+ALL = ("teaching", "vectors")
+
+
+def names(exchange, concerns, seeds=2):
+    return [variant.name for variant in variants(Preset(seed=7, exchange=exchange, ablation_seeds=seeds), concerns)]
+
+
+def test_a_model_is_trained_without_with_each_and_with_all_over_the_seeds():
+    every = ["alone-7", "teaching-7", "vectors-7", "alone-8", "teaching-8", "vectors-8", "teaching-vectors-8"]
+    assert names(ALL, set(ALL)) == every
+
+
+def test_what_does_not_concern_a_model_is_not_tried_but_peers_are_never_left_waiting():
+    assert names(ALL, {"vectors"}) == ["alone-7", "alone-8", "vectors-8"]
+    assert names(ALL, {"teaching"}) == ["alone-7", "teaching-7", "alone-8", "teaching-8", "teaching-vectors-8"]
+    assert names(ALL, set()) == ["alone-8"]
+    assert names(("vectors",), {"vectors"}) == ["alone-7", "alone-8", "vectors-8"]
+
+
+def test_nothing_is_tried_without_seeds_and_a_single_channel_is_all_of_them():
+    assert names(ALL, set(ALL), seeds=0) == []
+    assert names((), set(ALL), seeds=3) == ["alone-8", "alone-9"]
+
+
+def test_summary_has_mean_spread_and_gain_over_the_same_seeds():
+    trained = [
+        {"channels": [], "seed": 7, "score": 0.5},
+        {"channels": [], "seed": 8, "score": 0.7},
+        {"channels": ["vectors"], "seed": 7, "score": 0.75},
+        {"channels": ["vectors"], "seed": 9, "score": 0.25},
+        {"channels": ["teaching"], "seed": 7, "score": None},
+    ]
+    assert summary(trained) == [
+        {"channels": "none", "seeds": 2, "mean": pytest.approx(0.6), "spread": pytest.approx(0.02**0.5), "gain": None},
+        {"channels": "vectors", "seeds": 2, "mean": 0.5, "spread": pytest.approx(0.125**0.5), "gain": 0.25},
+    ]
+    assert summary([]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(True, ALL), (False, ()), (["vectors", "teaching"], ALL), (["vectors"], ("vectors",)), ([], ()), (("teaching", "teaching"), ("teaching",))],
+)
+def test_exchange_is_a_list_of_channels_in_a_fixed_order_or_all_or_none(given, meant):
+    assert parse_preset({"exchange": given}, source="test").exchange == meant
+
+
+@pytest.mark.parametrize("given", [["vectors", "telepathy"], "vectors", 3, None, [["vectors"]]])
+def test_another_channel_is_refused_with_the_field(given):
+    with pytest.raises(InvalidSetting, match="exchange"):
+        parse_preset({"exchange": given}, source="test")
