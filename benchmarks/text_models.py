@@ -56,6 +56,7 @@ def arguments() -> argparse.Namespace:
     ask.add_argument("--steps", nargs=2, type=int, help="fewest and most steps of an epoch, in place of the preset's")
     ask.add_argument("--side", choices=("test", "valid"), default="test")
     ask.add_argument("--state", type=Path, help="folder to keep the frozen datasets and runs in (default: a temporary one)")
+    ask.add_argument("--pretrained", type=Path, help="folder of a sentence encoder whose frozen vectors are added to the features")
     ask.add_argument("--run", default="text_models", help="name of the runs: what is there already is not trained again")
     ask.add_argument("--one", help=argparse.SUPPRESS)
     args = ask.parse_args()
@@ -92,6 +93,7 @@ def measure(state: Path, model: str, args: argparse.Namespace) -> None:
         words = [sys.executable, __file__, str(args.folder), "--state", str(state), "--preset", args.preset, "--seeds", str(seed), "--run", args.run]
         words += ["--side", args.side, "--one", model, *(["--tasks", *args.tasks] if args.tasks else [])]
         words += ["--steps", *map(str, args.steps)] if args.steps else []
+        words += ["--pretrained", str(args.pretrained)] if args.pretrained else []
         if subprocess.call(words):
             raise SystemExit(f"{model} failed")
         record = json.loads((folder_of(state, args.run, seed) / f"{model}.{args.side}.json").read_text(encoding="utf-8"))
@@ -159,6 +161,7 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.store.local import Store
     from unified_assets.training.inputs import chosen_tasks
     from unified_assets.training.plan import make_plan
+    from unified_assets.training.pretrained import KeptVectors, with_vectors
     from unified_assets.training.rounds import train_model
 
     run_dir, specs, folder = folder_of(state, args.run, args.seeds[0]), plugins.models(), Store(state).current(f"datasets/{model}")
@@ -171,6 +174,7 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
     changes |= {"epoch_steps": {model: tuple(args.steps)}} if args.steps else {}
     preset, dataset = load_preset(args.preset).model_copy(update=changes), load(folder)
     inventory, own = detect(state), run_dir / model
+    vectors = None if args.pretrained is None else KeptVectors(args.pretrained, state=state, model=model, log=quiet)
     outcome = train_model(
         dataclasses.replace(specs[model], baseline=unmeasured),
         dataset=dataclasses.replace(dataset, folder=None),  # type: ignore[type-var]
@@ -182,10 +186,11 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
         champions={},
         initial=None,
         sink=SilentSink(),
+        vectors=vectors,
     )
     learner: Any = predictor(outcome.folder).learner
     right = {}
-    for data in chosen_tasks(dataset, preset):
+    for data in with_vectors(chosen_tasks(dataset, preset), vectors):
         rows = data.rows(args.side)
         if len(rows):
             answers = learner.predict(data, rows).answers

@@ -210,13 +210,26 @@ class TaskInfo:
         )
 
 
+class TextVectors(Protocol):
+    """Vectors of texts by a pretrained encoder. `digest` tells encoders apart, `name` is for people, `folder` holds it."""
+
+    digest: str
+    name: str
+    width: int
+    folder: Path
+
+    def of(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, width) float32 of unit length."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TaskData:
     """The rows of one task (or of the unlabelled pairs) for one model, in order of example_id.
 
     texts[role]: n strings. media[role]: which encoder and which row of its arrays, -1 where an example lacks that role.
     target: (n,) int64 class or option index for classification, pair and choice; (n,) float32 for regression; n strings for
-    generation; None when unlabelled. options: per row the texts to choose from (choice only).
+    generation; None when unlabelled. options: per row the texts to choose from (choice only). vectors: a pretrained encoder, where
+    the preset names one.
     """
 
     info: TaskInfo
@@ -228,6 +241,7 @@ class TaskData:
     split: np.ndarray  # (n,) of str
     options: Sequence[Sequence[str]] | None = None
     groups: tuple[str, ...] = ()
+    vectors: TextVectors | None = None
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -328,6 +342,7 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
+    takes_vectors: bool = False  # whether its learner reads `TaskData.vectors`, where the preset names a sentence encoder
     steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     retrain_share: float = Field(default=0.1, gt=0, description="or this share of its labelled examples,")
     retrain_age_h: float = Field(default=24.0, ge=0, description="or having been stale for this long, in hours;")
     cool_down_min: float = Field(default=60.0, ge=0, description="but no training sooner than this after the last one began, in minutes.")
+    pretrained_text: Path | None = Field(default=None, description="Folder of a text encoder for versions trained beside one that the state folder lacks.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
 
     def absolute(self) -> "Settings":

@@ -4,12 +4,13 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from unified_assets.core import plugins
-from unified_assets.core.contracts import ModelSpec
+from unified_assets.core.contracts import ModelSpec, TextVectors
 from unified_assets.core.presets import Preset
 from unified_assets.defs.model_metadata import checks, metadata, skipped_checks, skipped_metadata
 from unified_assets.defs.resources import ComputeResource, MlflowResource
@@ -116,4 +117,15 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,
         sink=sink,
         locks=here.run_dir / "locks" / here.run_id,
+        vectors=_vectors(job),
     )
+
+
+def _vectors(job: Training) -> TextVectors | None:
+    """The frozen encoder that the preset names, for a model that reads it."""
+    named = job.preset.pretrained_text
+    if named is None or not job.spec.takes_vectors:
+        return None
+    from unified_assets.training.pretrained import KeptVectors
+
+    return KeptVectors(Path(named), state=job.here.settings.state, model=job.spec.name, log=job.here.log)

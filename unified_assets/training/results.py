@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, TaskData
+from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, TaskData, TextVectors
 from unified_assets.training import knowledge
 from unified_assets.training.loop import blueprint
 from unified_assets.training.metrics import at_least, is_correct, score, target_texts
@@ -70,7 +70,16 @@ def write_final(
 def describe(spec: ModelSpec, built: Mapping[str, Any], tasks: tuple[TaskData, ...], dataset: str) -> dict[str, Any]:
     """model.json: everything besides the weights that building and asking the model takes."""
     infos = [data.info.as_dict() for data in tasks]
-    return {"model": spec.name, "version": spec.version, "dataset": dataset, "tasks": infos, "blueprint": dict(built)}
+    vectors = tasks[0].vectors if spec.takes_vectors and tasks else None
+    return {"model": spec.name, "version": spec.version, "dataset": dataset, "tasks": infos, "blueprint": dict(built), **_encoder(vectors)}
+
+
+def _encoder(vectors: TextVectors | None) -> dict[str, Any]:
+    """Which encoder a version needs beside it, and where its copy lies."""
+    if vectors is None:
+        return {}
+    about = {"digest": vectors.digest, "name": vectors.name, "width": vectors.width, "folder": str(vectors.folder)}
+    return {"pretrained_text": about}
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
-from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
+from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec, TextVectors
 from unified_assets.core.errors import CorruptCheckpoint
 from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning
 from unified_assets.training.apart import Apart
@@ -23,6 +23,7 @@ from unified_assets.training.inputs import Dataset, chosen_tasks
 from unified_assets.training.loop import Cache
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.plan import Plan
+from unified_assets.training.pretrained import with_vectors
 from unified_assets.training.results import read_results, write_final
 
 BASELINE_ROUND, PREPARATION = -1, 0
@@ -54,11 +55,12 @@ def train_model(
     locks: Path | None = None,
     stall_s: float = 20.0,
     grace_s: float = 20.0,
+    vectors: TextVectors | None = None,
 ) -> ModelOutcome:
     """Train a model as the plan says, beside the other `members` of the run.
 
     `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `locks`: a folder of
-    this attempt at the run (a re-execution needs a fresh one); default `<run_dir>/locks`. Raises YieldStep where the step has
+    this attempt at the run (a re-execution needs a fresh one); default `<run_dir>/locks`. `vectors`: a sentence encoder's. Raises YieldStep where the step has
     to step aside, Diverged, InsufficientResources, DeviceNotAvailable, NothingToTrain, CorruptCheckpoint.
     """
     folder = run_dir / "models" / spec.name / "final"
@@ -73,7 +75,7 @@ def train_model(
             spec=spec,
             plan=mine,
             preset=plan.preset,
-            tasks=chosen_tasks(dataset, plan.preset),
+            tasks=with_vectors(chosen_tasks(dataset, plan.preset), vectors),
             pairs=dataset.pairs,
             round_index=PREPARATION,
             checkpoints=run_dir / "models" / spec.name / "checkpoints",
@@ -147,7 +149,7 @@ class _Training:
         """Whatever is left to do."""
         order, cache = self.order, Cache()
         kept = order.checkpoints if dataset.folder is None else dataset.folder
-        references = baselines.measure(order.spec, order.tasks, kept, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
+        references = baselines.measure(order.spec, with_vectors(order.tasks, None), kept, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
         done = checkpoints.newest(order.checkpoints)
         if done is None:
             with self._lease(PREPARATION):
