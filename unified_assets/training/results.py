@@ -28,7 +28,6 @@ def write_final(
     *,
     dataset: str,
     baselines: Mapping[str, BaselineScore],
-    seconds: float,
     alone: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
     """Score the best weights on the test side, once, and publish the final folder by one rename. Returns results.json.
@@ -53,7 +52,7 @@ def write_final(
         "dataset": dataset,
         "rounds": state.progress.round_index,
         "best_round": state.progress.best_round,
-        "seconds": round(seconds, 3),
+        "seconds": round(state.progress.compute_s, 3),
         "cpu_s": round(state.progress.cpu_s, 3),
         "tasks": tasks,
     }
