@@ -91,11 +91,12 @@ def not_trained(job: Training) -> Events:
 
 
 def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
-    from unified_assets.datasets import read_counts
+    from unified_assets.datasets import load, read_counts
     from unified_assets.training.plan import make_plan
+    from unified_assets.training.remote import there
     from unified_assets.training.rounds import train_model
 
-    here, spec, plan = job.here, job.spec, job.plan
+    here, spec, plan, settings, vectors = job.here, job.spec, job.plan, job.here.settings, _vectors(job)
     inventory = job.compute.inventory()
     schedule = make_plan(
         here.run_dir,
@@ -117,7 +118,8 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
         initial=plan.champions.get(spec.name) if job.preset.start_from == "champion" else None,
         sink=sink,
         locks=here.run_dir / "locks" / here.run_id,
-        vectors=_vectors(job),
+        vectors=vectors,
+        computing=there(settings.ray_address, dataset=dataset, load=load, encoder=None if vectors is None else (vectors.folder, settings.state)),
     )
 
 
