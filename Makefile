@@ -37,7 +37,7 @@ bench: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet --editable ".[video,tune]" --group test
+	$(BIN)/pip install --quiet --editable ".[video,tune,pretrained]" --group test
 	touch $@
 
 clean:

@@ -58,6 +58,7 @@ def arguments() -> argparse.Namespace:
     ask.add_argument("--steps", nargs=2, type=int, help="fewest and most steps of an epoch, in place of the preset's")
     ask.add_argument("--side", choices=("test", "valid"), default="test")
     ask.add_argument("--state", type=Path, help="folder to keep the frozen datasets and runs in (default: a temporary one)")
+    ask.add_argument("--pretrained", type=Path, help="folder of a sentence encoder whose frozen vectors are added to the features")
     ask.add_argument("--run", default="text_models", help="name of the runs: what is there already is not trained again")
     ask.add_argument("--labels", type=int, default=0, help="training rows to keep of each class of a classification (default: all)")
     ask.add_argument("--share", action="store_true", help="train with shared word vectors too, and compare")
@@ -124,6 +125,7 @@ def answers(state: Path, model: str, args: argparse.Namespace, *, share: bool) -
         words += ["--side", args.side, "--one", model, *(["--tasks", *args.tasks] if args.tasks else [])]
         words += ["--steps", *map(str, args.steps)] if args.steps else []
         words += ["--labels", str(args.labels), *(["--share"] if share else [])]
+        words += ["--pretrained", str(args.pretrained)] if args.pretrained else []
         if subprocess.call(words):
             raise SystemExit(f"{model} failed")
         record = json.loads(record_of(state, model, seed, args, share=share).read_text(encoding="utf-8"))
@@ -189,6 +191,7 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.store.local import Store
     from unified_assets.training.inputs import chosen_tasks
     from unified_assets.training.plan import make_plan
+    from unified_assets.training.pretrained import KeptVectors, with_vectors
     from unified_assets.training.rounds import train_model
 
     specs, folder = plugins.models(), Store(state).current(f"datasets/{model}")
@@ -204,6 +207,7 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
         dataset = dataclasses.replace(dataset, tasks=tuple(few_labels(data, args.labels, args.seeds[0]) for data in dataset.tasks))  # type: ignore[type-var]
     inventory, own = detect(state), done.parent / model
     texts = {name: found for name in MODELS if (found := Store(state).current(f"datasets/{name}")) is not None}
+    vectors = None if args.pretrained is None else KeptVectors(args.pretrained, state=state, model=model, log=quiet)
     outcome = train_model(
         dataclasses.replace(specs[model], baseline=unmeasured),
         dataset=dataclasses.replace(dataset, folder=None),  # type: ignore[type-var]
@@ -216,10 +220,11 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
         initial=None,
         sink=SilentSink(),
         texts=texts,
+        vectors=vectors,
     )
     learner: Any = predictor(outcome.folder).learner
     right = {}
-    for data in chosen_tasks(dataset, preset):
+    for data in with_vectors(chosen_tasks(dataset, preset), vectors):
         rows = data.rows(args.side)
         if len(rows):
             answers = learner.predict(data, rows).answers

@@ -14,9 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.pools import Pool, pool_of
 from unified_assets.compute.progress import Progress, progress
-from unified_assets.compute.workers import Outcome, WorkerPool
+from unified_assets.compute.workers import Outcome
 from unified_assets.core import tables
 from unified_assets.core.paths import decode_path
 from unified_assets.core.settings import Settings
@@ -45,17 +45,17 @@ def examined(settings: Settings, fresh: pl.DataFrame, log: Log) -> Iterator[pl.D
     small, large = regular.filter(pl.col("size_bytes") < LARGE_BYTES), regular.filter(pl.col("size_bytes") >= LARGE_BYTES)
     with (
         progress(settings.state, "scan", regular.height, log) as told,
-        _pool(partial(survey_file, Folders(str(settings.raw)), detection.kinds()), settings) as surveyors,
+        pool_of(settings, partial(survey_file, Folders(str(settings.raw)), detection.kinds())) as surveyors,
         ExitStack() as later,
     ):
-        deciders: WorkerPool | None = None
+        deciders: Pool | None = None
         for part in small.iter_slices(SHARD):
             items = part.rows()
             results = _surveyed(settings, surveyors, items, told)
             asked = _open_questions(items, results)
             if asked and deciders is None:
                 needed = partial(load_decoders, sorted({kind[0] for _, kind in asked.values()}))
-                deciders = later.enter_context(_pool(partial(decide_file, settings.raw), settings, prepare=needed))
+                deciders = later.enter_context(pool_of(settings, partial(decide_file, settings.raw), prepare=needed))
             if deciders is not None:
                 _decide(deciders, asked, results)
             yield _frame(part, results)
@@ -63,12 +63,7 @@ def examined(settings: Settings, fresh: pl.DataFrame, log: Log) -> Iterator[pl.D
         yield _frame(part, [_large(settings, part.row(0))])
 
 
-def _pool(function: Callable[[Any], Any], settings: Settings, *, prepare: Callable[[], Any] | None = None, extra_s: float = 0.0) -> WorkerPool:
-    workers, timeout_s = settings.workers or usable_cores(), settings.file_timeout_s + extra_s
-    return WorkerPool(function, workers=workers, timeout_s=timeout_s, memory_mib=settings.file_memory_mib, prepare=prepare)
-
-
-def _surveyed(settings: Settings, pool: WorkerPool, items: Sequence[Row], told: Progress) -> list[Sequence[Any]]:
+def _surveyed(settings: Settings, pool: Pool, items: Sequence[Row], told: Progress) -> list[Sequence[Any]]:
     """What the survey says of each item; those that broke their worker are quarantined, and at least identified."""
     results: list[Sequence[Any]] = [()] * len(items)
     broken: list[Outcome] = []
@@ -81,7 +76,7 @@ def _surveyed(settings: Settings, pool: WorkerPool, items: Sequence[Row], told: 
         else:
             results[outcome.index] = _failed(outcome)
     if broken:
-        with _pool(partial(identify_file, Folders(str(settings.raw)), detection.kinds()), settings) as identifiers:
+        with pool_of(settings, partial(identify_file, Folders(str(settings.raw)), detection.kinds())) as identifiers:
             for again in identifiers.map([items[outcome.index] for outcome in broken]):
                 failure = broken[again.index]
                 identified = again.value if again.reason is None else _failed(failure)
@@ -94,7 +89,7 @@ def _open_questions(items: Sequence[Row], results: Sequence[Sequence[Any]]) -> d
     return {index: (items[index], (result[1], result[2])) for index, result in enumerate(results) if result[4] == UNDECIDED}
 
 
-def _decide(pool: WorkerPool, asked: Mapping[int, tuple[Row, Kind]], results: list[Sequence[Any]]) -> None:
+def _decide(pool: Pool, asked: Mapping[int, tuple[Row, Kind]], results: list[Sequence[Any]]) -> None:
     """Put the decoders' verdicts into `results`."""
     at = list(asked)
     for outcome in pool.map(list(asked.values())):
@@ -109,11 +104,11 @@ def _decide(pool: WorkerPool, asked: Mapping[int, tuple[Row, Kind]], results: li
 
 def _large(settings: Settings, item: Row) -> Sequence[Any]:
     extra_s = _allocated(settings.raw, item) / LARGE_BYTES_PER_S
-    with _pool(partial(probe_file, settings.raw), settings, prepare=partial(load_decoders, ["audio", "video"]), extra_s=extra_s) as pool:
+    with pool_of(settings, partial(probe_file, settings.raw), prepare=partial(load_decoders, ["audio", "video"]), extra_s=extra_s) as pool:
         outcome = next(pool.map([item]))
     if outcome.reason not in _WORKER_FAILURES:
         return _failed(outcome) if outcome.reason is not None else tuple(outcome.value)
-    with _pool(partial(identify_file, Folders(str(settings.raw)), detection.kinds()), settings, extra_s=extra_s) as pool:
+    with pool_of(settings, partial(identify_file, Folders(str(settings.raw)), detection.kinds()), extra_s=extra_s) as pool:
         again = next(pool.map([item]))
     return _judged(again.value if again.reason is None else _failed(outcome), _broken(outcome))
 

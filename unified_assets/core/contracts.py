@@ -210,6 +210,18 @@ class TaskInfo:
         )
 
 
+class SentenceVectors(Protocol):
+    """Vectors of texts by a pretrained encoder. `digest` tells encoders apart, `name` is for people, `folder` holds it."""
+
+    digest: str
+    name: str
+    width: int
+    folder: Path
+
+    def of(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, width) float32 of unit length."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WordVectors:
     """What all training texts of a run say of words, the same for every model that reads it.
@@ -229,7 +241,8 @@ class TaskData:
     texts[role]: n strings. media[role]: which encoder and which row of its arrays, -1 where an example lacks that role.
     target: (n,) int64 class or option index for classification, pair and choice; (n,) float32 for regression; n strings for
     generation; None when unlabelled. options: per row the texts to choose from (choice only). word_vectors: those that the models
-    of a run share, for a learner to copy into its own state; None where each model learns its own.
+    of a run share, for a learner to copy into its own state; None where each model learns its own. sentence_vectors: those of a
+    pretrained encoder, where the preset names one.
     """
 
     info: TaskInfo
@@ -242,6 +255,7 @@ class TaskData:
     options: Sequence[Sequence[str]] | None = None
     groups: tuple[str, ...] = ()
     word_vectors: WordVectors | None = None
+    sentence_vectors: SentenceVectors | None = None
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -343,6 +357,7 @@ class ModelSpec:
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
     reads_words: bool = False  # whether its training texts make the word vectors that models share, and it reads them
+    reads_sentences: bool = False  # whether its learner reads `TaskData.sentence_vectors`, where the preset names a sentence encoder
     steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 

@@ -20,12 +20,24 @@ YieldStep                       control flow, not an error: give this step's slo
 """
 
 from pathlib import Path
+from typing import Any
 
 
 class UnifiedAssetsError(Exception):
     """Base of every error raised on purpose. `exit_code` is what the command line returns."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors are built from named parts; another process gets the same parts and words without building it anew."""
+        return _rebuilt, (type(self), self.args, vars(self))
+
+
+def _rebuilt(kind: type[UnifiedAssetsError], words: tuple[Any, ...], parts: dict[str, Any]) -> UnifiedAssetsError:
+    error = kind.__new__(kind, *words)
+    error.args = words
+    vars(error).update(parts)
+    return error
 
 
 class UsageError(UnifiedAssetsError):

@@ -68,6 +68,9 @@ class Preset(BaseModel):
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
+    pretrained_text: str | None = Field(
+        None, min_length=1, description="Folder of a sentence encoder whose frozen vectors text models add to their features; none: from scratch."
+    )
     disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 
     @model_validator(mode="after")

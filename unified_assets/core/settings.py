@@ -2,8 +2,22 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class NodeKind(BaseModel):
+    """What one node of a cluster has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cores: int = Field(default=1, ge=0)
+    memory_gib: float = Field(default=1.0, ge=0)
+    gpus: int = Field(default=0, ge=0)
+
+    def holds(self, wanted: "NodeKind") -> bool:
+        """Whether such a node, empty, has all of this at once."""
+        return wanted.cores <= self.cores and wanted.memory_gib <= self.memory_gib and wanted.gpus <= self.gpus
 
 
 class Settings(BaseSettings):
@@ -25,6 +39,9 @@ class Settings(BaseSettings):
     retrain_share: float = Field(default=0.1, gt=0, description="or this share of its labelled examples,")
     retrain_age_h: float = Field(default=24.0, ge=0, description="or having been stale for this long, in hours;")
     cool_down_min: float = Field(default=60.0, ge=0, description="but no training sooner than this after the last one began, in minutes.")
+    pretrained_text: Path | None = Field(default=None, description="Folder of a text encoder for versions trained beside one that the state folder lacks.")
+    ray_address: str | None = Field(default=None, description="Ray cluster (`host:port`) whose nodes decode and train; default: this machine alone.")
+    ray_node_kinds: tuple[NodeKind, ...] = Field(default=(), description="Kinds of node an autoscaler may add, as JSON: a need that only they meet waits.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
 
     def absolute(self) -> "Settings":

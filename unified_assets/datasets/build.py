@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 import xxhash
 
-from unified_assets.compute.inventory import usable_cores
 from unified_assets.core import plugins
 from unified_assets.core.contracts import ModelSpec
 from unified_assets.core.errors import InvalidSetting
@@ -76,16 +75,7 @@ def build(settings: Settings, model: str, log: Callable[[str], None] = print) ->
         return _summary(model, folder, manifest, started, reused=True)
     items = _sources(wanted(spec, examples), catalog)
     with store.lock(f"encode-{model}"):
-        caches = encode_missing(
-            items,
-            root=settings.raw,
-            state=settings.state,
-            encoders=encoders_of(spec),
-            workers=settings.workers or usable_cores(),
-            timeout_s=settings.file_timeout_s,
-            memory_mib=settings.file_memory_mib,
-            log=log,
-        )
+        caches = encode_missing(items, settings=settings, encoders=encoders_of(spec), log=log)
         rows, used, dropped = _encoded_rows(spec, examples, tasks, caches)
         modality_of = dict(catalog.select("path", "modality").iter_rows())
         body = {

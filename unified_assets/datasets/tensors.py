@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unified_assets.compute.pools import Pool, pool_of
 from unified_assets.compute.progress import Progress, progress
-from unified_assets.compute.workers import WorkerPool
 from unified_assets.core.contracts import Encoder
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import Decoded, DecodedDocument, DecodedText
+from unified_assets.core.settings import Settings
 from unified_assets.datasets.plan import TEXT_VERSION, TEXT_VIEW, Item
 
 SHARD_BYTES = 64 * 2**20
@@ -171,20 +172,10 @@ def _write_shard(folder: Path, rows: Sequence[tuple[Item, dict[str, np.ndarray] 
     pl.DataFrame(index, schema=INDEX, orient="row").write_parquet(folder / "index.parquet")
 
 
-def encode_missing(
-    items: Mapping[Item, Source],
-    *,
-    root: Path,
-    state: Path,
-    encoders: Mapping[str, Encoder],
-    workers: int,
-    timeout_s: float,
-    memory_mib: int,
-    log: Callable[[str], None],
-) -> dict[str, TensorCache]:
+def encode_missing(items: Mapping[Item, Source], *, settings: Settings, encoders: Mapping[str, Encoder], log: Callable[[str], None]) -> dict[str, TensorCache]:
     """Encode what no cache holds yet; returns the caches by view, which then know every item asked for."""
     views = {item.view for item in items}
-    caches = {view: TensorCache(cache_folder(state, view, encoders)) for view in sorted(views)}
+    caches = {view: TensorCache(cache_folder(settings.state, view, encoders)) for view in sorted(views)}
     missing: dict[str, tuple[Source, list[Item]]] = {}
     for item, source in sorted(items.items(), key=lambda pair: (pair[1].path, pair[0].view, pair[0].locator or "")):
         if item.key not in caches[item.view].places:
@@ -192,9 +183,9 @@ def encode_missing(
     if missing:
         log(f"encoding {len(missing)} files")
         tasks: list[Task] = [(source, tuple(wanted)) for source, wanted in missing.values()]
-        with progress(state, f"encode {' '.join(caches)}", len(tasks), log) as told:
-            function = partial(encode_file, root=root, encoders=encoders)
-            _run(tasks, caches, function, told, workers=workers, timeout_s=timeout_s, memory_mib=memory_mib)
+        function = partial(encode_file, root=settings.raw, encoders=encoders)
+        with progress(settings.state, f"encode {' '.join(caches)}", len(tasks), log) as told, pool_of(settings, function) as pool:
+            _run(tasks, caches, pool, told)
     return caches
 
 
@@ -204,20 +195,19 @@ def cache_folder(state: Path, view: str, encoders: Mapping[str, Encoder]) -> Pat
     return state / "tensors" / f"{view}-{version}"
 
 
-def _run(tasks: Sequence[Task], caches: Mapping[str, TensorCache], function: Callable[[Task], Encoded], told: Progress, **limits: Any) -> None:
+def _run(tasks: Sequence[Task], caches: Mapping[str, TensorCache], pool: Pool, told: Progress) -> None:
     waiting: dict[str, list[tuple[Item, dict[str, np.ndarray] | None, str | None]]] = {view: [] for view in caches}
     sizes = dict.fromkeys(caches, 0)
-    with WorkerPool(function, **limits) as pool:
-        for outcome in pool.map(tasks):
-            told.add()
-            items = tasks[outcome.index][1]
-            done: Encoded = dict.fromkeys(items, (None, outcome.reason)) if outcome.reason else outcome.value
-            for item, (arrays, reason) in done.items():
-                waiting[item.view].append((item, arrays, reason))
-                sizes[item.view] += sum(value.nbytes for value in (arrays or {}).values())
-                if sizes[item.view] >= SHARD_BYTES:
-                    caches[item.view].add(waiting[item.view])
-                    waiting[item.view], sizes[item.view] = [], 0
+    for outcome in pool.map(tasks):
+        told.add()
+        items = tasks[outcome.index][1]
+        done: Encoded = dict.fromkeys(items, (None, outcome.reason)) if outcome.reason else outcome.value
+        for item, (arrays, reason) in done.items():
+            waiting[item.view].append((item, arrays, reason))
+            sizes[item.view] += sum(value.nbytes for value in (arrays or {}).values())
+            if sizes[item.view] >= SHARD_BYTES:
+                caches[item.view].add(waiting[item.view])
+                waiting[item.view], sizes[item.view] = [], 0
     for view, rows in waiting.items():
         if rows:
             caches[view].add(rows)

@@ -71,7 +71,12 @@ class ComputeResource(dg.ConfigurableResource[Any]):
     state: str = Field(description="State folder: its disk is the one that must not fill up, and its locks order the leases.")
 
     def inventory(self) -> Any:
-        """Cores, memory, GPUs and free disk, as this process may use them."""
+        """Cores, memory, GPUs and free disk, as this process may use them; those of all nodes where the settings name a cluster."""
+        address = Settings().ray_address
+        if address is not None:
+            from unified_assets.compute import cluster
+
+            return cluster.inventory(address, Path(self.state))
         from unified_assets.compute.inventory import detect
 
         return detect(Path(self.state))

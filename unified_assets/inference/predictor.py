@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from unified_assets.core import plugins
-from unified_assets.core.contracts import Encoder, Learner, ModelSpec, Prediction, TaskData, TaskInfo
+from unified_assets.core.contracts import Encoder, Learner, ModelSpec, Prediction, SentenceVectors, TaskData, TaskInfo
 from unified_assets.core.errors import CorruptCheckpoint, InvalidSetting
+from unified_assets.inference.pretrained import vectors_of
 from unified_assets.inference.reading import OPTIONS, Reading, read_items
 
 SHOWN = 5  # classes whose probability is told
@@ -24,6 +25,7 @@ class Predictor:
     tasks: tuple[TaskInfo, ...]
     learner: Learner
     dataset: str
+    vectors: SentenceVectors | None = None
 
     def predict(self, items: Sequence[Any], task: str | None = None) -> list[dict[str, Any]]:
         """One dict an item: task, answer, confidence of the surest answer, and `answers`, one for each task the item fits.
@@ -101,6 +103,7 @@ class Predictor:
             split=np.full(count, "test"),
             options=[reading.options for reading in inputs] if info.kind == "choice" else None,
             groups=("",) * count,
+            sentence_vectors=self.vectors,
         )
 
 
@@ -109,14 +112,14 @@ def load(folder: Path) -> Predictor:
     try:
         described: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         name, infos = described["model"], tuple(TaskInfo.from_dict(value) for value in described["tasks"])
-        blueprint, dataset = described["blueprint"], str(described.get("dataset", ""))
+        blueprint, dataset, vectors = described["blueprint"], str(described.get("dataset", "")), vectors_of(described)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(path=folder, problem=f"model.json: {type(error).__name__}: {error}") from error
     spec = plugins.models().get(name)
     if spec is None:
         fix = f"Known are {', '.join(plugins.models())}; install the package that offers it."
         raise InvalidSetting(source=str(folder), field="model", value=name, problem="no such model here", fix=fix)
-    return Predictor(spec=spec, tasks=infos, learner=_learner(spec, blueprint, folder), dataset=dataset)
+    return Predictor(spec=spec, tasks=infos, learner=_learner(spec, blueprint, folder), dataset=dataset, vectors=vectors)
 
 
 def _learner(spec: ModelSpec, blueprint: Mapping[str, Any], folder: Path) -> Learner:

@@ -24,12 +24,16 @@ LETTER = re.compile(r"^\s*\(?[A-Za-z]\s*[).:]\s*")
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """`starts`: (n + 1,) first feature row of each example; `dense`: (feature rows, width); `values`: candidate answers or None."""
+    """`starts`: (n + 1,) first feature row of each example; `dense`: (feature rows, width), its last `vectors` columns an encoder's.
+
+    `values`: candidate answers or None.
+    """
 
     sparse: SparseRows
     dense: np.ndarray
     starts: np.ndarray
     values: np.ndarray | None = None
+    vectors: int = 0
 
 
 _KEPT: "WeakKeyDictionary[TaskData, dict[str, Features]]" = WeakKeyDictionary()

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
 from unified_assets.learners.symbolic_equations import parse_number, same, written
-from unified_assets.learners.text_features import features
 from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
 from unified_assets.learners.text_memory import REMEMBERED, remembered
 from unified_assets.learners.text_plan import bucket_limit, feature_rows
+from unified_assets.learners.text_pretrained import features
 from unified_assets.learners.text_start import choice_start, linear_start
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
@@ -26,6 +26,7 @@ SETTLED = 0.02
 FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
 COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
+VECTOR_LENGTH = 5.0  # of an encoder's vector among the standardised features
 IMPOSSIBLE = -1e9
 
 
@@ -92,8 +93,11 @@ class NgramHead(nn.Module):
         if len(rows):
             dense = found.dense[rows]
             self.mean.copy_(torch.from_numpy(dense.mean(axis=0)))
-            deviation = dense.std(axis=0)
-            self.scale.copy_(torch.from_numpy(np.where(deviation > 1e-6, deviation, 1.0)))
+            spread = dense.std(axis=0)
+            deviation = np.where(spread > 1e-6, spread, 1.0)
+            if found.vectors:  # hundreds of columns together weigh as much as a few others do
+                deviation[-found.vectors :] *= math.sqrt(found.vectors) / VECTOR_LENGTH
+            self.scale.copy_(torch.from_numpy(deviation))
         self._weighed.clear()
         if data.target is not None and len(rows):
             if self.info.kind == "choice":

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unified_assets.core.contracts import TaskData
-from unified_assets.learners.text_features import features
 from unified_assets.learners.text_grams import fit_index
 from unified_assets.learners.text_memory import remembered
+from unified_assets.learners.text_pretrained import features
 from unified_assets.learners.text_vectors import vocabulary
 
 MOST_BUCKETS = 120_000

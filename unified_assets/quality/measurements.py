@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from unified_assets.compute.inventory import usable_cores
+from unified_assets.compute.pools import pool_of
 from unified_assets.compute.progress import progress
-from unified_assets.compute.workers import Outcome, WorkerPool
+from unified_assets.compute.workers import Outcome
 from unified_assets.core.errors import StaleSchema
 from unified_assets.core.settings import Settings
 from unified_assets.quality.measure import Item, Measured, measure_file, versions
@@ -54,12 +54,6 @@ def known(version_folder: Path | None, versions: Mapping[str, str]) -> dict[str,
 def unsettled(row: Mapping[str, Any]) -> bool:
     """Whether a measurement failed in a way that another attempt may mend."""
     return row["reason"] in TRANSIENT and row["attempts"] < ATTEMPTS
-
-
-def pool_of(settings: Settings, function: Callable[[Item], Any]) -> WorkerPool:
-    """Guarded workers for one function of an Item, as many as the settings or the cores of this process say."""
-    workers = usable_cores() if settings.workers is None else settings.workers
-    return WorkerPool(function, workers=workers, timeout_s=settings.file_timeout_s, memory_mib=settings.file_memory_mib)
 
 
 def measure_contents(

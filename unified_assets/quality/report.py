@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from unified_assets.compute.pools import pool_of
 from unified_assets.core import plugins
 from unified_assets.core.contracts import Check
 from unified_assets.core.settings import Settings
 from unified_assets.pages import html
 from unified_assets.quality.measure import Item, preview_file
-from unified_assets.quality.measurements import pool_of
 from unified_assets.quality.verdicts import DESCRIPTIONS
 
 SHOWN = 8  # worst files of an issue

@@ -199,7 +199,7 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
             python_model=str(package / "tracking" / "served_model.py"),
             artifacts={"model": str(folder)},
             code_paths=[str(package)],
-            pip_requirements=list(_REQUIREMENTS),
+            pip_requirements=_requirements(folder),
             signature=ModelSignature(params=ParamSchema([ParamSpec("task", "string", "")])),
         )
         try:
@@ -207,6 +207,11 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
         except mlflow.exceptions.MlflowException:
             client.create_registered_model(model)
         return int(client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment).version)
+
+
+def _requirements(folder: Path) -> list[str]:
+    """What pip installs where this version is served; transformers only for one that was trained beside an encoder of theirs."""
+    return [*_REQUIREMENTS, *(["transformers"] if "pretrained_text" in journal.read_json(folder / "model.json") else [])]
 
 
 def _silent(*_: object, **__: object) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from unified_assets.core.contracts import ModelSpec, Prediction, TaskData, TaskInfo
 from unified_assets.datasets import Dataset
+from unified_assets.inference.pretrained import vectors_of
 from unified_assets.tracking import journal
 
 
@@ -34,8 +36,10 @@ def rescore(spec: ModelSpec, folder: Path, dataset: Dataset) -> dict[str, dict[s
     learner: Any = spec.build(described["blueprint"])
     learner.load_state_dict(load_file(str(folder / "weights.safetensors")))
     learner.eval()
-    known = {info["task"]: TaskInfo.from_dict(info) for info in described["tasks"]}
-    return {data.info.task: _values(learner, known[data.info.task], data) for data in dataset.tasks if data.info.task in known}
+    known, vectors = {info["task"]: TaskInfo.from_dict(info) for info in described["tasks"]}, vectors_of(described)
+    return {
+        data.info.task: _values(learner, known[data.info.task], replace(data, sentence_vectors=vectors)) for data in dataset.tasks if data.info.task in known
+    }
 
 
 def _values(learner: Any, known: TaskInfo, data: TaskData) -> dict[str, float]:

@@ -2,10 +2,8 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from unified_assets.core.contracts import BaselineScore, ModelSpec, TaskData
 from unified_assets.store.local import StateNotWritable, write_text
@@ -14,14 +12,13 @@ FILE = "baselines.json"
 
 
 def measure(
-    spec: ModelSpec, tasks: Sequence[TaskData], folder: Path, *, lease: Callable[[], AbstractContextManager[Any]], log: Callable[[str], None]
+    spec: ModelSpec, tasks: Sequence[TaskData], folder: Path, *, reference: Callable[[TaskData], BaselineScore], log: Callable[[str], None]
 ) -> dict[str, BaselineScore]:
-    """The reference of each task: read where this version of the model measured it before, else measured under a lease each."""
+    """The reference of each task: read where this version of the model measured it before, else measured by `reference`."""
     kept = _read(folder, spec)
     for data in tasks:
         if data.info.task not in kept:
-            with lease():
-                kept[data.info.task] = spec.baseline(data)
+            kept[data.info.task] = reference(data)
             _write(folder, spec, kept, log)
     return {data.info.task: kept[data.info.task] for data in tasks}
 

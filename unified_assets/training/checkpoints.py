@@ -7,6 +7,7 @@ appears by one rename; the newest two are kept.
 
 import json
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -53,13 +54,21 @@ def verify(folder: Path) -> dict[str, Any]:
     return state
 
 
+def progress(folder: Path) -> Progress:
+    """How far a checkpoint is. Raises CorruptCheckpoint."""
+    try:
+        return Progress(**json.loads((folder / STATE).read_text(encoding="utf-8"))["progress"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptCheckpoint(path=folder, problem=f"{type(error).__name__}: {error}") from error
+
+
 def save(state: TrainingState, home: Path, *, reuse_best: bool) -> Path:
     """Write the checkpoint of the round the state is at; `reuse_best` links the best weights of the checkpoint before."""
     from safetensors.torch import save_file
 
     home.mkdir(parents=True, exist_ok=True)
     target = folder_of(home, state.progress.round_index)
-    attempt = home / f".tmp-{os.getpid()}-{time.monotonic_ns()}"
+    attempt = home / f".tmp-{platform.node()}-{os.getpid()}-{time.monotonic_ns()}"
     attempt.mkdir()
     save_file(state.weights(), str(attempt / "weights.safetensors"))
     if state.average:

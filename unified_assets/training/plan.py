@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from unified_assets.store.local import write_text
 from unified_assets.training import word_vectors
 from unified_assets.training.inputs import seed_of
 
+ENCODER_GIB = 0.7  # a sentence encoder of some twenty million weights at work, with its library
 GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
 
 
@@ -143,7 +144,10 @@ def refuse_what_never_fits(
 
 
 def _needs(spec: ModelSpec, preset: Preset) -> Needs:
-    return preset.needs[spec.name].applied(spec.needs) if spec.name in preset.needs else spec.needs
+    needs = spec.needs
+    if preset.pretrained_text is not None and spec.reads_sentences:
+        needs = replace(needs, memory_gib=needs.memory_gib + ENCODER_GIB)
+    return preset.needs[spec.name].applied(needs) if spec.name in preset.needs else needs
 
 
 def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:

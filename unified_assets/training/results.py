@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, TaskData
+from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, SentenceVectors, TaskData
 from unified_assets.training import knowledge
 from unified_assets.training.loop import blueprint
 from unified_assets.training.metrics import at_least, is_correct, score, target_texts
@@ -28,7 +28,6 @@ def write_final(
     *,
     dataset: str,
     baselines: Mapping[str, BaselineScore],
-    seconds: float,
     ablation: Sequence[Mapping[str, Any]] = (),
     effect: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def write_final(
         "dataset": dataset,
         "rounds": state.progress.round_index,
         "best_round": state.progress.best_round,
-        "seconds": round(seconds, 3),
+        "seconds": round(state.progress.compute_s, 3),
         "cpu_s": round(state.progress.cpu_s, 3),
         "tasks": tasks,
     }
@@ -75,7 +74,16 @@ def write_final(
 def describe(spec: ModelSpec, built: Mapping[str, Any], tasks: tuple[TaskData, ...], dataset: str) -> dict[str, Any]:
     """model.json: everything besides the weights that building and asking the model takes."""
     infos = [data.info.as_dict() for data in tasks]
-    return {"model": spec.name, "version": spec.version, "dataset": dataset, "tasks": infos, "blueprint": dict(built)}
+    vectors = tasks[0].sentence_vectors if spec.reads_sentences and tasks else None
+    return {"model": spec.name, "version": spec.version, "dataset": dataset, "tasks": infos, "blueprint": dict(built), **_encoder(vectors)}
+
+
+def _encoder(vectors: SentenceVectors | None) -> dict[str, Any]:
+    """Which encoder a version needs beside it, and where its copy lies."""
+    if vectors is None:
+        return {}
+    about = {"digest": vectors.digest, "name": vectors.name, "width": vectors.width, "folder": str(vectors.folder)}
+    return {"pretrained_text": about}
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:

@@ -13,18 +13,17 @@ from typing import Any
 
 from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
-from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec
-from unified_assets.core.errors import CorruptCheckpoint
+from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec, SentenceVectors, TaskData
 from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning, word_vectors
 from unified_assets.training.ablation import Variant, effect_of, variants
 from unified_assets.training.apart import Apart
 from unified_assets.training.barrier import Membership
-from unified_assets.training.carry import carry_over
+from unified_assets.training.computing import Closing, Computing, Here
 from unified_assets.training.inputs import Dataset, chosen_tasks, seed_of
-from unified_assets.training.loop import Cache
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.plan import Plan
-from unified_assets.training.results import read_results, write_final
+from unified_assets.training.pretrained import with_vectors
+from unified_assets.training.results import read_results
 
 WORDS_ROUND, BASELINE_ROUND, PREPARATION = -2, -1, 0
 
@@ -56,13 +55,16 @@ def train_model(
     locks: Path | None = None,
     stall_s: float = 20.0,
     grace_s: float = 20.0,
+    vectors: SentenceVectors | None = None,
+    computing: Callable[[], Computing] = Here,
 ) -> ModelOutcome:
     """Train a model as the plan says, beside the other `members` of the run.
 
     `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `texts`: the datasets
     that the plan's word vectors are made of. `locks`: a folder of this attempt at the run (a re-execution needs a fresh one);
-    default `<run_dir>/locks`. Raises YieldStep where the step has to step aside, Diverged, InsufficientResources,
-    DeviceNotAvailable, NothingToTrain, CorruptCheckpoint.
+    default `<run_dir>/locks`. `vectors`: a sentence encoder's. `computing`: where rounds compute, default in this process.
+    Raises YieldStep where the step has to step aside, Diverged, InsufficientResources, DeviceNotAvailable, NothingToTrain,
+    CorruptCheckpoint.
     """
     folder = run_dir / "models" / spec.name / "final"
     membership = Membership(locks=locks or run_dir / "locks", model=spec.name, members=tuple(members), stall_s=stall_s, grace_s=grace_s)
@@ -76,7 +78,7 @@ def train_model(
             spec=spec,
             plan=mine,
             preset=plan.preset,
-            tasks=chosen_tasks(dataset, plan.preset),
+            tasks=with_vectors(chosen_tasks(dataset, plan.preset), vectors),
             pairs=dataset.pairs,
             round_index=PREPARATION,
             checkpoints=run_dir / "models" / spec.name / "checkpoints",
@@ -84,7 +86,9 @@ def train_model(
             log=sink.log,
         )
         with broker.admit(spec.name, mine.memory_gib, run=plan.run, members=plan.memory_of, waiting=sink.waiting):
-            training = _Training(order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions)
+            training = _Training(
+                order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions, computing=computing
+            )
             training.teachers = teachers(spec.name, specs, members, champions) if "teaching" in plan.preset.exchange else ()
             if plan.word_vectors is not None and spec.reads_words:
                 training.share_words(texts or {})
@@ -112,6 +116,7 @@ class _Training:
     membership: Membership
     sink: EventSink
     champions: Mapping[str, Path | None]
+    computing: Callable[[], Computing]
     teachers: tuple[str, ...] = ()
     ablation: Sequence[Mapping[str, Any]] = ()  # what trainings with other channels or seeds came to
     effect: Sequence[str] = ()  # channels that concern this model
@@ -159,65 +164,70 @@ class _Training:
 
     def _rounds_of_trial(self, order: RoundOrder, initial: Path | None) -> Iterator[tuple[int, RoundReport]]:
         """Rounds of a trial from where it is, each under a lease."""
-        cache, done = Cache(), checkpoints.newest(order.checkpoints)
+        there, done = self.computing(), checkpoints.newest(order.checkpoints)
         if done is None:
-            with self._lease(PREPARATION):
-                loop.prepare(order, cache, weights=self._start_from(initial))
+            with self._lease(PREPARATION, there) as lease:
+                there.prepare(order.on(threads=lease.threads, device="cpu"), initial)
         for index in range((done or 0) + 1, order.plan.rounds + 1):
-            with self._lease(index, cache) as lease:
-                report = loop.train_round(_at(order, index, {}).on(threads=lease.threads, device=lease.device), cache)
+            with self._lease(index, there) as lease:
+                report = there.train(_at(order, index, {}).on(threads=lease.threads, device=lease.device))
             yield index, report
 
     def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
         """Whatever is left to do."""
-        order, cache = self.order, Cache()
-        kept = order.checkpoints if dataset.folder is None else dataset.folder
-        references = baselines.measure(order.spec, order.tasks, kept, lease=lambda: self._lease(BASELINE_ROUND), log=self.sink.log)
+        order, there = self.order, self.computing()
+        references = self._references(there, order.checkpoints if dataset.folder is None else dataset.folder)
+        closing = Closing(folder=folder, dataset=dataset.digest, baselines=references, ablation=self.ablation, effect=self.effect)
         done = checkpoints.newest(order.checkpoints)
         if done is None:
-            with self._lease(PREPARATION):
-                loop.prepare(order, cache, weights=self._start_from(initial))
+            with self._lease(PREPARATION, there) as lease:
+                there.prepare(order.on(threads=lease.threads, device="cpu"), initial)
             done = 0
         elif done:
             self.sink.log(f"{order.spec.name} goes on after round {done} of {order.plan.rounds}")
         started, results = time.monotonic(), None
-        for index in range(done + 1, order.plan.rounds + 1):
-            if self._stopped(cache, index):
-                break
-            results = self._round(index, cache, started, lambda: self._finish(cache, dataset, folder, references))
-            if results is not None:
-                break
+        while results is None and done < order.plan.rounds and not self._stopped(done + 1):
+            done += 1
+            results = self._round(done, there, started, closing)
         if results is None:
-            with self._lease(max(1, self._progress(cache).round_index)) as lease:
-                results = self._finish_on(lease, cache, dataset, folder, references)
+            with self._lease(max(1, done), there) as lease:
+                results = self._finish(done, there, closing, lease)
         for task in results["tasks"]:
             self.sink.result(task["task"], task)
         return ModelOutcome(folder=folder, results=results, rounds=int(results["rounds"]), skipped=False)
 
-    def _round(self, index: int, cache: Cache, started: float, finish: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    def _references(self, there: Computing, folder: Path) -> dict[str, BaselineScore]:
+        """The classical baseline of every task, each under a lease of its own."""
+        order = replace(self.order, tasks=with_vectors(self.order.tasks, None))
+
+        def reference(data: TaskData) -> BaselineScore:
+            with self._lease(BASELINE_ROUND, there) as lease:
+                return there.reference(order.on(threads=lease.threads, device="cpu"), data)
+
+        return baselines.measure(order.spec, order.tasks, folder, reference=reference, log=self.sink.log)
+
+    def _round(self, index: int, there: Computing, started: float, closing: Closing) -> dict[str, Any] | None:
         """One round; with the final figures under the same lease, where it is the last."""
         order = self.order
         waited = time.monotonic()
-        peers = self._peers(index, cache)
-        with self._lease(index, cache) as lease:
+        peers = self._peers(index, there)
+        with self._lease(index, there) as lease:
             wait_s = time.monotonic() - waited
-            ready = _at(order, index, peers).on(threads=lease.threads, device=lease.device)
-            report = loop.train_round(ready, cache)
-            last = index == order.plan.rounds or self._stopped(cache, index + 1)
+            report = there.train(_at(order, index, peers).on(threads=lease.threads, device=lease.device))
+            last = index == order.plan.rounds or self._stopped(index + 1)
             if last:
                 slots.end(order.knowledge_dir, order.spec.name, index)
-            self.order = ready
             self._report(index, report, wait_s=wait_s, started=started)
-            return finish() if last else None
+            return self._finish(index, there, closing, lease) if last else None
 
-    def _peers(self, index: int, cache: Cache) -> dict[str, Path]:
+    def _peers(self, index: int, there: Computing) -> dict[str, Path]:
         """What to learn from in a round: the slots of the round before; a champion's knowledge where there is a tombstone."""
         if index == 1 or not self.teachers:
             return {}
 
         def idle() -> None:
             if self.broker.gpu_wanted(self.order.spec.name):
-                _to_memory(cache)
+                there.leave_device()
                 self.broker.leave_gpu(self.order.spec.name)
 
         found = self.membership.wait_for(self.teachers, self.order.knowledge_dir, index - 1, waiting=self.sink.waiting, idle=idle)
@@ -235,7 +245,7 @@ class _Training:
         return None
 
     @contextmanager
-    def _lease(self, index: int, cache: Cache | None = None) -> Iterator[Lease]:
+    def _lease(self, index: int, there: Computing | None = None) -> Iterator[Lease]:
         """Cores (and a GPU for a training round) while something computes; no thread beyond them."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -253,7 +263,7 @@ class _Training:
                 remaining=self._remaining_s(index, left),
                 log=self.run_dir / "leases" / f"{mine.model}.jsonl",
                 waiting=self.sink.waiting,
-                leave_gpu=lambda: _to_memory(cache),
+                leave_gpu=_nothing if there is None else there.leave_device,
             ) as lease,
             threadpool_limits(limits=mine.threads),
         ):
@@ -265,9 +275,9 @@ class _Training:
         done = self._measured_s / max(1, index - 1) if index > 1 and self._measured_s else 0.0
         return done * self.order.plan.rounds * left if done else self.order.plan.work_s * left
 
-    def _stopped(self, cache: Cache, index: int) -> bool:
+    def _stopped(self, index: int) -> bool:
         """Whether no further round is worth it: no better score for `patience` rounds, or the time is spent."""
-        progress, preset = self._progress(cache), self.plan.preset
+        progress, preset = checkpoints.progress(checkpoints.folder_of(self.order.checkpoints, index - 1)), self.plan.preset
         if preset.patience is not None and progress.round_index - progress.best_round >= preset.patience and progress.best_round:
             self.sink.log(f"stops before round {index}: no better validation score since round {progress.best_round}")
             return True
@@ -275,14 +285,6 @@ class _Training:
             self.sink.log(f"stops before round {index}: {preset.minutes:g} minutes of training are spent")
             return True
         return False
-
-    def _progress(self, cache: Cache) -> Any:
-        if cache.state is None:
-            newest = checkpoints.newest(self.order.checkpoints)
-            assert newest is not None
-            loop.restore(self.order, cache, checkpoints.folder_of(self.order.checkpoints, newest))
-        assert cache.state is not None
-        return cache.state.progress
 
     def _report(self, index: int, report: RoundReport, *, wait_s: float, started: float) -> None:
         self._measured_s += report.compute_s
@@ -307,44 +309,15 @@ class _Training:
         left = self.order.plan.rounds - index
         self.sink.round_done(row, report.scores, left * (time.monotonic() - started) / max(1, index) if left else 0.0)
 
-    def _start_from(self, initial: Path | None) -> Callable[[Any], None] | None:
-        if initial is None or self.plan.preset.start_from == "scratch":
-            return None
-
-        def load(learner: Any) -> None:
-            try:
-                carried = carry_over(learner, initial)
-            except CorruptCheckpoint as error:
-                self.sink.log(f"starts from scratch, as the champion cannot be read: {error}")
-                return
-            self.sink.log(f"starts from {len(carried)} parameters of the champion in {initial}")
-
-        return load
-
-    def _finish_on(self, lease: Lease, cache: Cache, dataset: Dataset, folder: Path, references: Mapping[str, BaselineScore]) -> dict[str, Any]:
-        self._progress(cache)
-        self.order = self.order.on(threads=lease.threads, device=lease.device)
-        return self._finish(cache, dataset, folder, references)
-
-    def _finish(self, cache: Cache, dataset: Dataset, folder: Path, references: Mapping[str, BaselineScore]) -> dict[str, Any]:
-        """Test metrics of the best weights; called under a lease."""
-        progress = self._progress(cache)
-        assert cache.state is not None
-        cache.state.to(self.order.device)
-        order = _at(self.order, progress.round_index, {})
-        slots.end(order.knowledge_dir, order.spec.name, progress.round_index)
-        results = write_final(
-            order, cache.state, folder, dataset=dataset.digest, baselines=references, seconds=progress.compute_s, ablation=self.ablation, effect=self.effect
-        )
-        cache.state = None
-        return results
+    def _finish(self, index: int, there: Computing, closing: Closing, lease: Lease) -> dict[str, Any]:
+        """Test metrics of the best weights up to a round."""
+        slots.end(self.order.knowledge_dir, self.order.spec.name, index)
+        return there.finish(_at(self.order, index, {}).on(threads=lease.threads, device=lease.device), closing)
 
 
 def _at(order: RoundOrder, index: int, peers: Mapping[str, Path]) -> RoundOrder:
     return replace(order, round_index=index, peers=peers)
 
 
-def _to_memory(cache: Cache | None) -> None:
-    """Leave the GPU."""
-    if cache is not None and cache.state is not None:
-        cache.state.to("cpu")
+def _nothing() -> None:
+    """Nothing is kept on a GPU."""

@@ -38,13 +38,18 @@ def key_of(datasets: Mapping[str, Path]) -> str:
     return xxhash.xxh3_128("\n".join([VERSION, *lines]).encode()).hexdigest()
 
 
+def file_of(run_dir: Path, key: str) -> Path:
+    """Where the vectors of a run lie."""
+    return run_dir / FOLDER / f"{key}.safetensors"
+
+
 def shared(
     run_dir: Path, key: str, datasets: Mapping[str, Path], *, lease: Callable[[], AbstractContextManager[Any]], waiting: Callable[[str], None]
 ) -> WordVectors:
     """The word vectors of a run: read, or made by the first model that asks while the others wait."""
-    path = run_dir / FOLDER / f"{key}.safetensors"
+    path = file_of(run_dir, key)
     with _alone(run_dir / FOLDER, waiting):
-        found = _read(path)
+        found = read(path)
         if found is None:
             with lease():
                 found = _make(path, datasets)
@@ -99,7 +104,7 @@ def _tasks(folder: Path) -> list[TaskData]:
     return [*dataset.tasks, *([] if dataset.pairs is None else [dataset.pairs])]
 
 
-def _read(path: Path) -> WordVectors | None:
+def read(path: Path) -> WordVectors | None:
     """What was made; None where nothing was, or where the file is not what was written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as parse

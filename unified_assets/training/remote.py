@@ -1,0 +1,173 @@
+"""A model's rounds on the nodes of a cluster: what to do travels as paths and numbers, what came of it lies on the shared file system.
+
+A node keeps the state of a round in the process that computed it, for the next one may land there again; where it does not, the checkpoint
+is read. Either way the result has the same bits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unified_assets.compute import cluster
+from unified_assets.core import plugins
+from unified_assets.core.contracts import BaselineScore, TaskData
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.training import word_vectors
+from unified_assets.training.computing import Closing, Here
+from unified_assets.training.inputs import chosen_tasks
+from unified_assets.training.loop import start_compute
+from unified_assets.training.orders import RoundOrder, RoundReport
+from unified_assets.training.pretrained import KeptVectors, with_vectors
+
+Load = Callable[[Path], Any]  # a published dataset folder → Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What the calls before left in this process: the data with what was computed of them, the state of the last round."""
+
+    tasks: tuple[TaskData, ...]
+    pairs: TaskData | None
+    here: Here = field(default_factory=Here)
+
+
+_KEPT: dict[Path, _Kept] = {}  # by folder of checkpoints; of one model only, the last
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An order without what cannot travel.
+
+    `encoder`: folder of a sentence encoder, and the state folder its vectors are kept in. `words`: file of the word vectors that models share.
+    """
+
+    model: str
+    order: RoundOrder
+    dataset: Path
+    load: Load
+    encoder: tuple[Path, Path] | None
+    words: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a call gave, and what it logged on its node."""
+
+    value: Any
+    lines: tuple[str, ...]
+
+
+@dataclass(kw_only=True)
+class There:
+    """`Computing` on a cluster. `load` is a module-level function that reads a dataset."""
+
+    address: str
+    dataset: Path
+    load: Load
+    encoder: tuple[Path, Path] | None = None
+    words: Path | None = None
+
+    def reference(self, order: RoundOrder, data: TaskData) -> BaselineScore:
+        """The classical baseline of a task."""
+        found: BaselineScore = self._call(_reference, order, data.info.task, what="baseline")
+        return found
+
+    def prepare(self, order: RoundOrder, initial: Path | None) -> None:
+        """Round 0."""
+        self._call(_prepare, order, initial, what="preparation")
+
+    def train(self, order: RoundOrder) -> RoundReport:
+        """One round."""
+        report: RoundReport = self._call(_train, order, what=f"round {order.round_index}")
+        return report
+
+    def finish(self, order: RoundOrder, closing: Closing) -> dict[str, Any]:
+        """Final figures."""
+        results: dict[str, Any] = self._call(_finish, order, closing, what="final figures")
+        return results
+
+    def leave_device(self) -> None:
+        """Nothing of a round stays on a GPU: Ray ends the process."""
+
+    def _call(self, function: Callable[..., Told], order: RoundOrder, *arguments: Any, what: str) -> Any:
+        sent = replace(order, spec=None, tasks=(), pairs=None, log=_dropped)  # type: ignore[arg-type]
+        words = self.words if any(data.word_vectors is not None for data in order.tasks) else None
+        job = Job(model=order.spec.name, order=sent, dataset=self.dataset, load=self.load, encoder=self.encoder, words=words)
+        told: Told = cluster.call(
+            self.address,
+            function,
+            job,
+            *arguments,
+            what=f"{order.spec.name} {what}",
+            cores=order.threads,
+            gpu=order.device.startswith("cuda"),
+            memory_gib=order.plan.memory_gib,
+            waiting=order.log,
+        )
+        for line in told.lines:
+            order.log(line)
+        return told.value
+
+
+def there(
+    address: str | None, *, dataset: Any, load: Load, encoder: tuple[Path, Path] | None = None, words: Path | None = None
+) -> Callable[[], "Here | There"]:
+    """Who computes a model's rounds: this process, or the cluster at `address`. Raises InvalidSetting for data that lie in no folder.
+
+    `encoder`: a sentence encoder's folder and the state folder; `words`: where the shared word vectors of the run will lie.
+    """
+    if address is None:
+        return Here
+    if dataset.folder is None:
+        problem = "the dataset lies in memory only"
+        raise InvalidSetting(source="settings", field="ray_address", value=address, problem=problem, fix="Build it with `datasets.build`, or train locally.")
+    return partial(There, address=address, dataset=dataset.folder, load=load, encoder=encoder, words=words)
+
+
+# ------------------------------------------------------------------------------------------------- on a node
+
+
+def _reference(job: Job, task: str) -> Told:
+    here, order, lines = _opened(job)
+    data = next(data for data in with_vectors(order.tasks, None) if data.info.task == task)
+    return Told(value=here.reference(order, data), lines=tuple(lines))
+
+
+def _prepare(job: Job, initial: Path | None) -> Told:
+    here, order, lines = _opened(job)
+    here.prepare(order, initial)
+    return Told(value=None, lines=tuple(lines))
+
+
+def _train(job: Job) -> Told:
+    here, order, lines = _opened(job)
+    return Told(value=here.train(order), lines=tuple(lines))
+
+
+def _finish(job: Job, closing: Closing) -> Told:
+    here, order, lines = _opened(job)
+    return Told(value=here.finish(order, closing), lines=tuple(lines))
+
+
+def _opened(job: Job) -> tuple[Here, RoundOrder, list[str]]:
+    """The order whole again, on this node."""
+    lines: list[str] = []
+    order = job.order
+    start_compute(order.threads)
+    kept = _KEPT.get(order.checkpoints)
+    if kept is None:
+        _KEPT.clear()
+        dataset = job.load(job.dataset)
+        encoder = None if job.encoder is None else KeptVectors(job.encoder[0], state=job.encoder[1], model=job.model, log=print)
+        words = None if job.words is None else word_vectors.read(job.words)
+        tasks = (replace(data, word_vectors=words) for data in chosen_tasks(dataset, order.preset))
+        kept = _KEPT[order.checkpoints] = _Kept(tasks=with_vectors(tuple(tasks), encoder), pairs=dataset.pairs)
+    device = "cuda:0" if order.device.startswith("cuda") else "cpu"  # Ray shows a task its own GPU only
+    whole = replace(order, spec=plugins.models()[job.model], tasks=kept.tasks, pairs=kept.pairs, device=device, log=lines.append)
+    return kept.here, whole, lines
+
+
+def _dropped(_: str) -> None:
+    """Say nothing: lines come back with the answer."""

@@ -1,0 +1,53 @@
+"""Rounds and shards on a Ray cluster of three nodes: the same answers and bits as here, through the loss of a node."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What was seen on the cluster."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here, and Ray would listen on all addresses")
+    folder = tmp_path_factory.mktemp("cluster")
+    script, project = Path(__file__).with_name("scenario.py"), Path(__file__).resolve().parents[2]
+    words = ["unshare", "-rn", sys.executable, str(script), str(folder), str(folder / "report.json")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900, env={**os.environ, "PYTHONPATH": str(project)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_the_nodes_together_are_what_the_queue_of_leases_has_to_give(told):
+    assert told["nodes"] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    assert told["cores"] == 3
+    assert told["memory_gib"] == pytest.approx(3 * 4e9 / 2**30, abs=0.01)
+
+
+def test_items_spread_over_nodes_give_the_outcomes_of_local_workers_crashes_among_them(told):
+    assert told["same_outcomes"]
+
+
+def test_what_no_node_can_give_is_refused_and_says_what_the_largest_has(told):
+    assert "needs 4 cores on one node of CPU, but at most 1 cores on one node" in told["refused"]
+
+
+def test_what_only_a_node_yet_to_come_can_give_waits_and_says_for_what(told):
+    assert told["waits"] == [True, ["a node of the cluster with 4 free cores"]]
+
+
+def test_rounds_on_nodes_end_in_the_bits_of_rounds_in_this_process(told):
+    assert told["same_weights"]
+
+
+def test_a_node_lost_between_rounds_changes_no_bit(told):
+    assert told["same_weights_after_a_lost_node"]
+    assert len(told["nodes_left"]) == 2

@@ -1,0 +1,177 @@
+"""A sentence encoder beside the classical features: what a text model gains, what is kept, and what is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from unified_assets.compute.inventory import Inventory
+from unified_assets.compute.leases import LeaseBroker
+from unified_assets.core.contracts import SilentSink, TaskData, TaskInfo
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.plugins import models
+from unified_assets.core.presets import Preset
+from unified_assets.datasets import TaskCounts
+from unified_assets.inference import load
+from unified_assets.store import encoders
+from unified_assets.training import checkpoints
+from unified_assets.training.plan import make_plan
+from unified_assets.training.pretrained import KeptVectors
+from unified_assets.training.rounds import train_model
+
+transformers = pytest.importorskip("transformers", reason="the extra `pretrained` is not installed")
+
+MACHINE = Inventory(cores=1, memory_gib=8)
+ANIMALS, TOOLS = ("cat", "dog", "horse", "cow"), ("hammer", "saw", "drill", "file")
+STRANGE = {"feline": "cat", "hound": "dog", "mallet": "hammer", "borer": "drill"}  # the encoder knows what they mean; no training text has them
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "my", "old", "new")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """A BERT of one layer whose words lie where their meaning is."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-encoder"
+    folder.mkdir()
+    names = [*SPECIAL, *ANIMALS, *TOOLS, *STRANGE]
+    (folder / "vocab.txt").write_text("\n".join(names) + "\n")
+    torch.manual_seed(3)
+    config = transformers.BertConfig(vocab_size=len(names), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    model = transformers.BertModel(config, add_pooling_layer=False).eval()
+    with torch.no_grad():
+        table = model.embeddings.word_embeddings.weight
+        for name, place in ((name, names.index(name)) for name in (*ANIMALS, *TOOLS)):
+            table[place] = 0.1 * torch.randn(16) + torch.tensor([3.0 if name in ANIMALS else -3.0] * 8 + [0.0] * 8)
+        for name, meaning in STRANGE.items():
+            table[names.index(name)] = table[names.index(meaning)]
+    model.save_pretrained(folder)
+    transformers.BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+def kinds(words=(*ANIMALS, *TOOLS), strange=tuple(STRANGE)):
+    """Phrases of known words to learn from, phrases of strange ones to be tested on."""
+    known = [f"{first} {word}" for word in words for first in ("a", "my", "old")]
+    asked = [f"new {word}" for word in strange]
+    texts = known + asked
+    meaning = [STRANGE.get(text.split()[1], text.split()[1]) for text in texts]
+    return TaskData(
+        info=TaskInfo(task="kinds", subject="concept", kind="classification", roles=("text",), classes=("animal", "tool"), metric="accuracy"),
+        example_ids=tuple(f"{place:03d}" for place in range(len(texts))),
+        texts={"text": texts},
+        media={},
+        arrays={},
+        target=np.asarray([int(word in TOOLS) for word in meaning]),
+        split=np.asarray(["train"] * len(known) + ["test"] * len(asked)),
+        groups=tuple(texts),
+    )
+
+
+class Made:
+    """A dataset made in memory."""
+
+    model, digest, pairs, folder = "concept_models", "made", None, None
+
+    def __init__(self, data):
+        self.tasks = (data,)
+
+
+def trained(run_dir, vectors):
+    preset = Preset(epochs=2, checkpoint_interval=1, target_models=("concept_models",), pretrained_text=None if vectors is None else str(vectors.folder))
+    counts = TaskCounts(tasks={"kinds": {"train": 24, "valid": 0, "test": 4}})
+    return train_model(
+        models()["concept_models"],
+        dataset=Made(kinds()),
+        run_dir=run_dir,
+        knowledge_dir=run_dir / "knowledge",
+        plan=make_plan(run_dir, models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models()),
+        broker=LeaseBroker(run_dir / "leases", MACHINE),
+        members=("concept_models",),
+        champions={},
+        initial=None,
+        sink=SilentSink(),
+        vectors=vectors,
+    )
+
+
+def kept(encoder, state, log=lambda _: None):
+    return KeptVectors(encoder, state=state, model="concept_models", log=log)
+
+
+def test_beside_an_encoder_a_model_knows_words_that_no_training_text_has(encoder, tmp_path):
+    alone = trained(tmp_path / "alone", None)
+    beside = trained(tmp_path / "beside", kept(encoder, tmp_path))
+    assert [outcome.results["tasks"][0]["score"] for outcome in (alone, beside)] == [0.5, 1.0]
+    assert alone.results["tasks"][0]["baseline"] == beside.results["tasks"][0]["baseline"], "the reference has no encoder"
+
+
+def test_a_version_finds_its_encoder_by_content_wherever_it_lies_and_says_so_where_it_cannot(encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNIFIED_ASSETS_STATE", str(tmp_path / "state of another machine"))
+    folder = trained(tmp_path / "run", kept(encoder, tmp_path)).folder
+    assert [told["answer"] for told in load(folder).predict(["new hound", "new mallet"])] == ["animal", "tool"]
+    shutil.rmtree(tmp_path / "encoders")
+    with pytest.raises(encoders.EncoderMissing, match="UNIFIED_ASSETS_PRETRAINED_TEXT"):
+        load(folder).predict(["new hound"])
+    monkeypatch.setenv("UNIFIED_ASSETS_PRETRAINED_TEXT", str(encoder))
+    assert [told["answer"] for told in load(folder).predict(["new hound", "new mallet"])] == ["animal", "tool"]
+
+
+def test_another_encoder_is_never_taken_for_the_one_a_version_was_trained_beside(encoder, tmp_path, monkeypatch):
+    folder = trained(tmp_path / "run", kept(encoder, tmp_path)).folder
+    other = tmp_path / "other"
+    shutil.copytree(encoder, other)
+    (other / "vocab.txt").write_text((encoder / "vocab.txt").read_text().replace("hound", "hammock"))
+    shutil.rmtree(tmp_path / "encoders")
+    monkeypatch.setenv("UNIFIED_ASSETS_PRETRAINED_TEXT", str(other))
+    with pytest.raises(encoders.EncoderMissing):
+        load(folder).predict(["new hound"])
+
+
+def test_texts_go_through_the_encoder_once_over_runs_and_the_encoder_is_kept_once(encoder, tmp_path):
+    said = []
+    first = kept(encoder, tmp_path, said.append).of(["a cat", "a dog", "a cat"])
+    again = kept(encoder, tmp_path, said.append).of(["a dog", "a cat", "a saw"])
+    assert said == ["2 texts through tiny-encoder", "1 texts through tiny-encoder"]
+    assert np.array_equal(again[:2], first[1::-1])
+    assert np.allclose(np.linalg.norm(again, axis=1), 1.0, atol=1e-3)
+    assert len(list((tmp_path / "encoders").iterdir())) == 1
+
+
+def test_a_training_killed_and_resumed_beside_an_encoder_has_the_same_bits(encoder, tmp_path):
+    whole = trained(tmp_path / "whole", kept(encoder, tmp_path / "one"))
+    part = trained(tmp_path / "part", kept(encoder, tmp_path / "two"))
+    shutil.rmtree(part.folder)
+    home = tmp_path / "part" / "models" / "concept_models" / "checkpoints"
+    shutil.rmtree(checkpoints.folder_of(home, checkpoints.newest(home)))
+    resumed = trained(tmp_path / "part", kept(encoder, tmp_path / "two"))
+    assert (resumed.folder / "weights.safetensors").read_bytes() == (whole.folder / "weights.safetensors").read_bytes()
+
+
+def test_an_encoder_whose_weights_are_not_whole_is_refused_since_the_rest_would_be_random(encoder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    torn = tmp_path / "torn"
+    shutil.copytree(encoder, torn)
+    weights = load_file(torn / "model.safetensors")
+    save_file({name: value for name, value in weights.items() if "attention" not in name}, torn / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InvalidSetting, match="its weights lack 10 tensors"):
+        kept(torn, tmp_path / "state").of(["a cat"])
+
+
+@pytest.mark.parametrize("content", [{}, {"config.json": "{}", "pytorch_model.bin": "pickled"}])
+def test_a_folder_without_an_encoder_or_with_pickled_weights_is_refused_with_the_fix(content, tmp_path):
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    for name, text in content.items():
+        (folder / name).write_text(text)
+    with pytest.raises(InvalidSetting, match="as transformers or sentence-transformers save it"):
+        kept(folder, tmp_path / "state")
+
+
+def test_the_plan_leases_the_encoders_memory_too(tmp_path):
+    counts = TaskCounts(tasks={"kinds": {"train": 24, "valid": 0, "test": 4}})
+    leased = [
+        make_plan(tmp_path / str(preset.pretrained_text), models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models())
+        for preset in (Preset(), Preset(pretrained_text="somewhere"))
+    ]
+    assert leased[1].memory_of["concept_models"] - leased[0].memory_of["concept_models"] == pytest.approx(0.7)
