@@ -13,13 +13,17 @@ MLFLOW_PORT ?= 5000
 BIN := .venv/bin
 ROOTS := $(if $(RAW),--raw "$(RAW)") $(if $(STATE),--state "$(STATE)")
 
-.PHONY: run test lint ui bench clean
+.PHONY: run test test-cluster lint ui bench clean
 
 run: .venv/.ready
 	$(BIN)/unified-assets $(ROOTS) run --preset $(PRESET)
 
 test: .venv/.ready lint
 	$(BIN)/python -m pytest
+
+test-cluster: .venv/.ready
+	$(BIN)/pip install --quiet --editable ".[ray]"
+	$(BIN)/python -m pytest -m cluster unified_assets_tests/cluster
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

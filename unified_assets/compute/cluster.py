@@ -145,7 +145,7 @@ def refuse(ray: Any, what: str, *, cores: int, gpu: bool, memory_gib: float) -> 
         needed, most = getattr(wanted, name), max((getattr(kind, name) for kind in kinds), default=0)
         if needed > most:
             fix = "Add a larger node, name the kind an autoscaler may add in UNIFIED_ASSETS_RAY_NODE_KINDS, or lower `needs` in the preset."
-            raise InsufficientResources(model=what, resource=resource, needed=needed, available=round(most, 2), unit=f"{unit} on one node", fix=fix)
+            raise InsufficientResources(model=what, resource=f"{resource} on one node", needed=needed, available=round(most, 2), unit=unit, fix=fix)
     fix = "Add a node that has all of it at once, or lower `needs` in the preset."
     raise InsufficientResources(model=what, resource="one node", needed=1, available=0, unit="nodes with all of it at once", fix=fix)
 

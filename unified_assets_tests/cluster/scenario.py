@@ -5,11 +5,14 @@ python scenario.py FOLDER REPORT
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -34,20 +37,26 @@ RAY = str(Path(sys.executable).with_name("ray"))
 WORDS = ("cat", "dog", "horse", "hammer", "saw", "drill")
 
 
-def start(folder, *arguments):
+def start(folder, *arguments, cores=1):
     """A node; it ends when its process does."""
     quiet = {"stdout": (folder / f"node-{time.monotonic_ns()}.log").open("w"), "stderr": subprocess.STDOUT, "start_new_session": True}
-    return subprocess.Popen([RAY, "start", *arguments, "--num-cpus=1", "--memory=4000000000", "--object-store-memory=100000000", "--block"], **quiet)
+    return subprocess.Popen([RAY, "start", *arguments, f"--num-cpus={cores}", "--memory=4000000000", "--object-store-memory=100000000", "--block"], **quiet)
 
 
 def joined(ray, folder, last):
     """A node that has joined; on a busy machine one may take longer to start than Ray waits."""
+    address = f"127.0.0.{last}"
     for _ in range(5):
-        node = start(folder, f"--address={ADDRESS}", f"--node-ip-address=127.0.0.{last}")
-        wait_for(lambda node=node: node.poll() is not None or sum(one["Alive"] for one in ray.nodes()) == last)
+        node = start(folder, f"--address={ADDRESS}", f"--node-ip-address={address}")
+        wait_for(lambda node=node: node.poll() is not None or address in alive(ray))
         if node.poll() is None:
             return node
     raise TimeoutError
+
+
+def alive(ray):
+    """Addresses of the nodes that are."""
+    return {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
 
 
 def behave(item):
@@ -110,17 +119,28 @@ def train(folder, address, *, epochs=3, sink=None):
     return (outcome.folder / "weights.safetensors").read_bytes()
 
 
-class Killer(SilentSink):
-    """Ends a node by force when the second round is done, so that work under way or to come loses it."""
+def big(said):
+    """Ask for more than there is, until the cluster ends."""
+    with suppress(Exception):
+        cluster.call(ADDRESS, behave, 21, what="something big", cores=4, waiting=said.append)
 
-    def __init__(self, node):
-        self.node, self.rounds = node, 0
+
+class Killer(SilentSink):
+    """When the second round is done, ends the only node that has cores, so that the third loses it under way; then brings another."""
+
+    def __init__(self, node, successor):
+        self.node, self.successor, self.rounds = node, successor, 0
 
     def round_done(self, row, scores, eta_s):
         """Count, and kill."""
         self.rounds += 1
         if self.rounds == 2:
-            threading.Timer(0.3, lambda: os.killpg(self.node.pid, signal.SIGKILL)).start()
+            threading.Timer(0.2, self.replace).start()
+
+    def replace(self):
+        """One node for the other."""
+        os.killpg(self.node.pid, signal.SIGKILL)
+        self.successor()
 
 
 def main():
@@ -131,11 +151,13 @@ def main():
     told, running = {}, []
     state = folder / "state"
     Store(state).bind(folder)
+    sockets = tempfile.mkdtemp(prefix="ua-ray-", dir="/tmp")
     try:
-        running.append(start(folder, "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false"))
+        running.append(start(folder, "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false", f"--temp-dir={sockets}", cores=0))
         wait_for(lambda: subprocess.run([RAY, "health-check", "--address", ADDRESS], capture_output=True, check=False).returncode == 0)
         ray = cluster.connect(ADDRESS)
-        running.extend(joined(ray, folder, last) for last in (2, 3))
+        first, second = (joined(ray, folder, last) for last in (2, 3))
+        running += [first, second]
         told["nodes"] = [node.name for node in cluster.nodes(ADDRESS, state)]
         whole = cluster.inventory(ADDRESS, state)
         told["cores"], told["memory_gib"] = whole.cores, whole.memory_gib
@@ -150,7 +172,7 @@ def main():
             told["refused"] = str(error)
         os.environ["UNIFIED_ASSETS_RAY_NODE_KINDS"] = '[{"cores": 4, "memory_gib": 8}]'
         said = []
-        waiting = threading.Thread(target=partial(cluster.call, ADDRESS, behave, 21, what="something big", cores=4, waiting=said.append), daemon=True)
+        waiting = threading.Thread(target=partial(big, said), daemon=True)
         waiting.start()
         time.sleep(8)
         told["waits"] = [waiting.is_alive(), sorted(set(said))]
@@ -158,12 +180,17 @@ def main():
         here = train(folder / "here", None)
         told["same_weights"] = train(folder / "there", ADDRESS) == here
         long = train(folder / "long", None, epochs=6)
-        told["same_weights_after_a_lost_node"] = train(folder / "lost", ADDRESS, epochs=6, sink=Killer(running[-1])) == long
-        wait_for(lambda: sum(node["Alive"] for node in ray.nodes()) == 2)
+        os.killpg(second.pid, signal.SIGKILL)
+        wait_for(lambda: "127.0.0.3" not in alive(ray))
+        told["same_weights_after_a_lost_node"] = (
+            train(folder / "lost", ADDRESS, epochs=6, sink=Killer(first, lambda: running.append(joined(ray, folder, 4)))) == long
+        )
+        wait_for(lambda: "127.0.0.2" not in alive(ray))
         told["nodes_left"] = [node.name for node in cluster.nodes(ADDRESS, state)]
     finally:
         for node in running:
             node.terminate()
+        shutil.rmtree(sockets, ignore_errors=True)
     report.write_text(json.dumps(told))
 
 

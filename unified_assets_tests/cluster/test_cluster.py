@@ -11,25 +11,26 @@ import pytest
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = pytest.mark.cluster
+APART = ("unshare", "-rn", "-pf", "--kill-child", "--mount-proc")  # a network and processes of its own: nothing is reached, nothing is left
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """What was seen on the cluster."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode:
+    if shutil.which("unshare") is None or subprocess.run([*APART, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace can be made here, and Ray would listen on all addresses")
     folder = tmp_path_factory.mktemp("cluster")
     script, project = Path(__file__).with_name("scenario.py"), Path(__file__).resolve().parents[2]
-    words = ["unshare", "-rn", sys.executable, str(script), str(folder), str(folder / "report.json")]
+    words = [*APART, sys.executable, str(script), str(folder), str(folder / "report.json")]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900, env={**os.environ, "PYTHONPATH": str(project)})
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "report.json").read_text())
 
 
 def test_the_nodes_together_are_what_the_queue_of_leases_has_to_give(told):
-    assert told["nodes"] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
-    assert told["cores"] == 3
-    assert told["memory_gib"] == pytest.approx(3 * 4e9 / 2**30, abs=0.01)
+    assert told["nodes"] == ["127.0.0.2", "127.0.0.3"]
+    assert told["cores"] == 2
+    assert told["memory_gib"] == pytest.approx(2 * 4e9 / 2**30, abs=0.01)
 
 
 def test_items_spread_over_nodes_give_the_outcomes_of_local_workers_crashes_among_them(told):
@@ -37,7 +38,7 @@ def test_items_spread_over_nodes_give_the_outcomes_of_local_workers_crashes_amon
 
 
 def test_what_no_node_can_give_is_refused_and_says_what_the_largest_has(told):
-    assert "needs 4 cores on one node of CPU, but at most 1 cores on one node" in told["refused"]
+    assert "something big needs 4 cores of CPU on one node, but at most 1 cores" in told["refused"]
 
 
 def test_what_only_a_node_yet_to_come_can_give_waits_and_says_for_what(told):
@@ -48,6 +49,6 @@ def test_rounds_on_nodes_end_in_the_bits_of_rounds_in_this_process(told):
     assert told["same_weights"]
 
 
-def test_a_node_lost_between_rounds_changes_no_bit(told):
+def test_a_round_that_loses_its_node_is_done_again_on_another_to_the_same_bits(told):
     assert told["same_weights_after_a_lost_node"]
-    assert len(told["nodes_left"]) == 2
+    assert told["nodes_left"] == ["127.0.0.4"]
