@@ -1,9 +1,10 @@
 """The data plane against floors measured in the same run: ratios are what to quote, the machine's speed is not.
 
-    python benchmarks/data_plane.py [FOLDER] [--tiny 200000] [--part detection scan isolation rescan decode rivals]
+    python benchmarks/data_plane.py [FOLDER] [--tiny 200000] [--part detection formats scan isolation rescan decode rivals]
 
 1. detection: copies of the files (the sample lake, and FOLDER if given) under names without an extension, each detected by its
    content; right is what its extension promised;
+   formats: CPU-microseconds of each step of a first scan, by media type;
 2. scan: first scan of those files, of several links to each, and of the large ones among them, against reading and hashing all
    their bytes with as many threads;
 3. isolation: the same scan with one worker process, against the same functions called in this process, decoders loaded;
@@ -31,7 +32,7 @@ from unified_assets import sample
 from unified_assets.compute.inventory import usable_cores
 from unified_assets.files import detection
 
-PARTS = ("detection", "scan", "isolation", "rescan", "decode", "rivals")
+PARTS = ("detection", "formats", "scan", "isolation", "rescan", "decode", "rivals")
 LARGE_BYTES = 64 << 10
 
 
@@ -59,6 +60,8 @@ def report(scratch: Path, args: argparse.Namespace) -> None:
     figures: dict[str, float] = {}
     if "detection" in args.part:
         figures["detection"] = print_detection(stage("detection", lake))
+    if "formats" in args.part:
+        print_formats(stage("formats", lake)["formats"])
     if "scan" in args.part:
         print_scan("files", lake, scratch / "state")
         print_cold(lake, scratch / "state")
@@ -73,9 +76,7 @@ def report(scratch: Path, args: argparse.Namespace) -> None:
         print_scan(f"{args.tiny} tiny files", tiny, scratch / "state-tiny")
         figures["rescan"] = print_rescan(tiny, scratch / "state-tiny")
     if "decode" in args.part:
-        for modality, told in stage("decode", lake)["modalities"].items():
-            figures |= {"pictures": told["per_cpu_s"]} if modality == "image" else {}
-            print(f"decode + checks, {modality:<9}{told['per_cpu_s']:>10,.0f} files/CPU-s   ({told['files']} files, mean {told['kb']:.0f} KB)")
+        figures |= print_decode(stage("decode", lake)["modalities"])
     if "rivals" in args.part:
         print_rivals(lake, figures)
 
@@ -147,6 +148,20 @@ def print_detection(told: dict[str, Any]) -> float:
     for what, count in told["wrong"]:
         print(f"  {count:>4} {what}")
     return float(told["per_cpu_s"])
+
+
+def print_formats(told: dict[str, list[float]]) -> None:
+    """What a file of each media type costs, those that cost most in all first."""
+    print(f"{'CPU-us a file':<42}{'files':>7}{'KB':>8}{'read':>8}{'detect':>8}{'headers':>9}{'decoder':>9}")
+    for name, (count, size_kb, *spent) in sorted(told.items(), key=lambda item: -item[1][0] * sum(item[1][2:])):
+        print(f"{name[-40:]:<42}{count:>7.0f}{size_kb:>8.1f}{spent[0]:>8.1f}{spent[1]:>8.1f}{spent[2]:>9.1f}{spent[3]:>9.1f}")
+
+
+def print_decode(told: dict[str, dict[str, float]]) -> dict[str, float]:
+    """How fast files are decoded and checked, by modality; that of pictures."""
+    for modality, one in told.items():
+        print(f"decode + checks, {modality:<9}{one['per_cpu_s']:>10,.0f} files/CPU-s   ({one['files']} files, mean {one['kb']:.0f} KB)")
+    return {"pictures": told["image"]["per_cpu_s"]} if "image" in told else {}
 
 
 def print_scan(name: str, raw: Path, state: Path) -> None:

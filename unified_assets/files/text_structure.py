@@ -115,7 +115,7 @@ def _table_type(head: str, *, whole: bool) -> str | None:
         return "text/csv"  # coordinates, then a text that may hold commas of its own
     text = "\n".join(sample)
     for delimiter, media_type in (("\t", "text/tab-separated-values"), (",", "text/csv"), (";", "text/csv")):
-        if text.count(delimiter) < 3:
+        if '"' not in text and not all(delimiter in line for line in sample if line):
             continue
         try:
             widths = [len(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
