@@ -18,7 +18,7 @@ from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
 from unified_assets.defs.first_run import has_files, recorded_raw
 from unified_assets.defs.instance import has_instance, home_of, open_instance
-from unified_assets.defs.reaper import close_dead_runs, is_dead, open_runs
+from unified_assets.defs.reaper import BEGIN_S, close_dead_runs, is_dead, never_began, open_runs, waiting_for_a_daemon
 from unified_assets.tracking import journal
 
 OK, WARNING, FAILED, REPAIRED = "ok", "warning", "failed", "repaired"
@@ -171,6 +171,15 @@ def _runs(settings: Settings, *, repair: bool) -> Iterator[Finding]:
         if dead:
             names = ", ".join(run.run_id for run in dead)
             yield _mendable("runs", f"still open, but their process is gone: {names}", repair=repair, mend=lambda: close_dead_runs(instance))
+        stuck = never_began(instance)
+        if stuck:
+            names = ", ".join(run.run_id for run in stuck)
+            mend = lambda: [instance.report_run_failed(run, message="No step of this run ever began.") for run in stuck]  # noqa: E731 - as the others
+            yield _mendable("runs", f"open for more than {BEGIN_S / 60:.0f} minutes, but no step of it began: {names}", repair=repair, mend=mend)
+        queued = waiting_for_a_daemon(instance)
+        if queued:
+            what = f"{len(queued)} in the queue, and no daemon takes them from it: {', '.join(run.run_id for run in queued)}"
+            yield _finding("runs", WARNING, what, "`unified-assets ui` runs the daemon.")
         yield from _slots(instance, repair=repair)
     closed = [record for record in journal.runs(settings.state) if record.get("note")]
     if closed:

@@ -26,6 +26,7 @@ class RunFiles:
     kept: Mapping[str, Mapping[str, Any]]  # models already trained: the entry in force
     failures: list[dict[str, Any]]
     lessons: list[dict[str, Any]]
+    machine: list[dict[str, Any]]  # samples of the whole machine, one a round of each model, in order of time
 
 
 def collect(run_dir: Path, *, state: Path) -> RunFiles:
@@ -52,6 +53,7 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         kept=kept,
         failures=journal.failures(run_dir),
         lessons=_lessons(run_dir),
+        machine=sorted(read_lines(run_dir / "machine"), key=lambda row: float(row["at"])),
     )
 
 
