@@ -41,7 +41,10 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
 )
 KEPT_VERSIONS = 2
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
-_IN_WORDS = MappingProxyType({"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS})
+_IN_WORDS = MappingProxyType(
+    {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS, "No space left on device": errno.ENOSPC}
+)
+FULL_BYTES = 2**20  # SQLite calls a disk with less than that left an `I/O error` as often as full
 LAYOUT = 1  # of the state folder: raise it when an older program could no longer work in it
 
 
@@ -67,6 +70,8 @@ def not_writable(error: BaseException, state: Path) -> StateNotWritable | None:
         words = str(found)
         known = number if number in _NOT_WRITABLE else next((code for code in _NOT_WRITABLE if f"(os error {code})" in words), None)
         known = next((code for text, code in _IN_WORDS.items() if text in words), None) if known is None else known
+        if known is None and "disk I/O error" in words and state.is_dir():
+            known = errno.ENOSPC if shutil.disk_usage(state).free < FULL_BYTES else errno.EIO
         if known is not None:
             return StateNotWritable(path=Path(str(getattr(found, "filename", None) or state)), problem=os.strerror(known))
         found = found.__cause__ or found.__context__
