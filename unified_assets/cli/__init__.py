@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from unified_assets.cli import lake, operating, registry, training
-from unified_assets.cli.roots import ROOTS, say
+from unified_assets.cli.roots import ROOTS, say, settings
 
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}  # what a person can mend; all else is our fault
 
@@ -50,10 +50,15 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has gone
         sys.stderr.close()
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in REFUSED:
-            raise
-        say(f"error: {error.filename or 'a file'}: {error.strerror}. What was published before is untouched. Mend permissions or space, then run again.")
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from unified_assets.store.local import not_writable
+
+        if isinstance(error, OSError) and error.errno in REFUSED:
+            say(f"error: {error.filename or 'a file'}: {error.strerror}. What was published before is untouched. Mend permissions or space, then run again.")
+        elif (known := not_writable(error, settings().state)) is not None:
+            say(f"error: {known}")
+        else:
+            raise
+        sys.exit(1)

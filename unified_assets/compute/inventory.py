@@ -60,6 +60,14 @@ class NvmlProbe:
             pynvml.nvmlShutdown()
 
 
+class VisibleProbe:
+    """Those of the machine's GPUs that CUDA shows this process, asked anew each time: one may be lost while a run is at work."""
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """As `visible` numbers them."""
+        return visible(NvmlProbe().gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
 def detect(state: Path, *, gpu_probe: GpuProbe | None = None, root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> Inventory:
     """The inventory for a state folder (which need not exist yet). `root` and `environment` are replaced in tests only."""
     probe = NvmlProbe() if gpu_probe is None else gpu_probe

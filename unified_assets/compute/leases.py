@@ -245,6 +245,7 @@ class LeaseBroker:
                 if time.monotonic() - said >= SAY_S:
                     said = time.monotonic()
                     waiting(reason)
+                self._give_up_on_lost_gpu(ask)
                 self._give_up_on_foreign_gpu(ask, time.monotonic() - started)
             time.sleep(pause_s)
             pause_s = min(0.03, pause_s * 1.5)
@@ -260,6 +261,10 @@ class LeaseBroker:
         what = f"memory: {ask.gang_gib:.2f} GiB for the run" if ask.kind == "memory" else f"{ask.cores} of {self.inventory.cores} cores"
         gpu = f" and {ask.gpu_memory_gib:g} GiB of a GPU" if ask.gpu_memory_gib else ""
         return f"{what}{gpu}; held by {holders or 'nobody'}"
+
+    def _give_up_on_lost_gpu(self, ask: Ask) -> None:
+        if ask.gpu_memory_gib and self.gpu_probe is not None and not self.gpu_probe.gpus():
+            raise DeviceNotAvailable(model=ask.model, device="cuda", found="the GPU that was there when the run began is gone: the driver shows none")
 
     def _give_up_on_foreign_gpu(self, ask: Ask, waited_s: float) -> None:
         if ask.gpu_memory_gib and waited_s > FOREIGN_GPU_S:

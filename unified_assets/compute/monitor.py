@@ -1,10 +1,12 @@
 """A ledger folder and a machine in; who holds what, and how much of the machine is in use now, out."""
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unified_assets.compute.inventory import GpuProbe, Inventory, disk_free_gib
+from unified_assets.compute.inventory import GpuProbe, Inventory, NvmlProbe, disk_free_gib
 from unified_assets.compute.ledger import Ask, Ledger
 
 GIB = 2**30
@@ -38,6 +40,35 @@ class Usage:
     holders: tuple[Holder, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A moment of the whole machine, seen from one step. `at`: seconds since the epoch; `cpu_share`: since this process looked last."""
+
+    at: float
+    load: float
+    cpu_share: float
+    memory_used_gib: float
+    step_memory_gib: float
+    gpu_used_gib: tuple[float, ...]
+    disk_free_gib: float
+
+
+def sample(state: Path, *, gpu_probe: GpuProbe | None = None) -> Sample:
+    """What the machine is doing now, all programs together, and how much memory this process holds."""
+    import psutil
+
+    gpus = (NvmlProbe() if gpu_probe is None else gpu_probe).gpus()
+    return Sample(
+        at=time.time(),
+        load=os.getloadavg()[0],
+        cpu_share=psutil.cpu_percent(None) / 100,
+        memory_used_gib=psutil.virtual_memory().used / GIB,
+        step_memory_gib=psutil.Process().memory_info().rss / GIB,
+        gpu_used_gib=tuple(gpu.memory_gib - gpu.free_gib for gpu in gpus),
+        disk_free_gib=disk_free_gib(state),
+    )
+
+
 def usage(folder: Path, inventory: Inventory, state: Path, *, gpu_probe: GpuProbe | None = None, interval_s: float = 0.1) -> Usage:
     """What is leased by the living steps of `folder`, and what their processes really use."""
     with Ledger(folder).guard() as asks:
@@ -64,8 +95,6 @@ def _holder(ask: Ask) -> Holder:
 
 def _processes(pids: Sequence[int], interval_s: float) -> tuple[float, float]:
     """Cores busy with these processes over the interval, and the memory they hold in GiB; one that ends meanwhile counts as none."""
-    import time
-
     import psutil
 
     running = []

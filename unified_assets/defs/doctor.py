@@ -18,7 +18,8 @@ from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
 from unified_assets.defs.first_run import has_files, recorded_raw
 from unified_assets.defs.instance import has_instance, home_of, open_instance
-from unified_assets.defs.reaper import close_dead_runs, is_dead, open_runs
+from unified_assets.defs.reaper import BEGIN_S, close_dead_runs, is_dead, never_began, open_runs, waiting_for_a_daemon
+from unified_assets.store.local import not_writable
 from unified_assets.tracking import journal
 
 OK, WARNING, FAILED, REPAIRED = "ok", "warning", "failed", "repaired"
@@ -41,7 +42,18 @@ def examine(settings: Settings, *, ports: Mapping[str, int], repair: bool) -> li
         lambda: _leftovers(settings, repair=repair),
         lambda: _aliases(settings, repair=repair),
     )
-    return [finding for look in looks for finding in look()]
+    return [finding for look in looks for finding in _looked(look, settings)]
+
+
+def _looked(look: Callable[[], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    """What a look finds; that it may not write, or has no space to, is a finding too."""
+    try:
+        return list(look())
+    except Exception as error:
+        known = not_writable(error, settings.state)
+        if known is None:
+            raise
+        return [_finding("state", FAILED, str(known), "Mend permissions or space, then ask again.")]
 
 
 def _finding(check: str, state: str, what: str, fix: str = "") -> Finding:
@@ -148,7 +160,8 @@ def _databases(settings: Settings) -> Iterator[Finding]:
     """Every SQLite file of the state is whole."""
     for path in sorted([*settings.dagster_home.rglob("*.db"), *(settings.state / "mlflow").glob("*.db")]):
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+            still = "" if os.access(path.parent, os.W_OK) else "&immutable=1"  # SQLite makes a file beside it otherwise
+            with closing(sqlite3.connect(f"file:{path}?mode=ro{still}", uri=True, timeout=5)) as database:
                 found = str(database.execute("pragma quick_check(1)").fetchone()[0])
         except sqlite3.Error as error:
             found = str(error)
@@ -171,6 +184,15 @@ def _runs(settings: Settings, *, repair: bool) -> Iterator[Finding]:
         if dead:
             names = ", ".join(run.run_id for run in dead)
             yield _mendable("runs", f"still open, but their process is gone: {names}", repair=repair, mend=lambda: close_dead_runs(instance))
+        stuck = never_began(instance)
+        if stuck:
+            names = ", ".join(run.run_id for run in stuck)
+            mend = lambda: [instance.report_run_failed(run, message="No step of this run ever began.") for run in stuck]  # noqa: E731 - as the others
+            yield _mendable("runs", f"open for more than {BEGIN_S / 60:.0f} minutes, but no step of it began: {names}", repair=repair, mend=mend)
+        queued = waiting_for_a_daemon(instance)
+        if queued:
+            what = f"{len(queued)} in the queue, and no daemon takes them from it: {', '.join(run.run_id for run in queued)}"
+            yield _finding("runs", WARNING, what, "`unified-assets ui` runs the daemon.")
         yield from _slots(instance, repair=repair)
     closed = [record for record in journal.runs(settings.state) if record.get("note")]
     if closed:

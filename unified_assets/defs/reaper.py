@@ -1,5 +1,7 @@
 """Runs whose worker process is gone are closed: they would stay STARTED forever, and hold their slots."""
 
+import time
+
 import dagster as dg
 
 from unified_assets.core.settings import Settings
@@ -8,6 +10,9 @@ from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.tracking import journal
 
 OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+BEGIN_S = 900.0  # a step tells its process within seconds of its start, on a loaded machine within a minute
+DAEMON_S = 120.0
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -27,6 +32,20 @@ def open_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 def is_dead(run: dg.DagsterRun) -> bool:
     """Whether the worker that a run recorded does not live any more."""
     return PID_TAG in run.tags and not journal.is_alive(run.tags[PID_TAG], run.tags.get(PID_STARTED_TAG))
+
+
+def never_began(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that were to start long ago and of which no step has told its process: whoever should have started them is gone."""
+    limit = time.time() - BEGIN_S
+    records = instance.get_run_records(dg.RunsFilter(statuses=OPEN))
+    return [one.dagster_run for one in records if PID_TAG not in one.dagster_run.tags and one.update_timestamp.timestamp() < limit]
+
+
+def waiting_for_a_daemon(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs in the queue while no daemon takes them from it."""
+    queued = list(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])))
+    beat = instance.get_daemon_heartbeats().get("QUEUED_RUN_COORDINATOR") if queued else None
+    return [] if beat is not None and time.time() - beat.timestamp < DAEMON_S else queued
 
 
 def finish_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> bool:

@@ -83,12 +83,12 @@ class ComputeResource(dg.ConfigurableResource[Any]):
 
     def broker(self, inventory: Any, *, disk_floor_gib: float | None = None) -> Any:
         """Who grants leases to the steps of all runs of this lake; nothing is granted below `disk_floor_gib` (default: the setting)."""
-        from unified_assets.compute.inventory import disk_free_gib
+        from unified_assets.compute.inventory import VisibleProbe, disk_free_gib
         from unified_assets.compute.leases import LeaseBroker
 
         state = Path(self.state)
         floor = Settings().disk_floor_gib if disk_floor_gib is None else disk_floor_gib
-        return LeaseBroker(state / "locks" / "leases", inventory, disk_floor_gib=floor, disk_free_gib=lambda: disk_free_gib(state))
+        return LeaseBroker(state / "locks" / "leases", inventory, gpu_probe=VisibleProbe(), disk_floor_gib=floor, disk_free_gib=lambda: disk_free_gib(state))
 
 
 class MlflowResource(dg.ConfigurableResource[Any]):

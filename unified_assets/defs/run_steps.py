@@ -35,4 +35,4 @@ def _crash(instance: dg.DagsterInstance, run_id: str, step_key: str) -> str:
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     events = [event for record in records if (event := record.event_log_entry.dagster_event) is not None and event.step_key == step_key]
     told = [str(event.message) for event in events if event.engine_event_data.error is not None]
-    return told[-1] if told else "its process ended unexpectedly."
+    return told[-1].partition(" This usually")[0] if told else "its process ended unexpectedly."  # what follows is advice about executors

@@ -8,11 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from unified_assets.compute.monitor import Sample
 from unified_assets.core.contracts import EventSink, SilentSink
 from unified_assets.tracking.experiment import ModelRun
 from unified_assets.training.ablation import summary
 
 WAIT_LOG_S = 15.0
+MB = 2**30 / 1e6  # of a GiB
 
 TrialRun = Callable[[int, Mapping[str, object]], AbstractContextManager[ModelRun]]
 
@@ -20,8 +22,8 @@ TrialRun = Callable[[int, Mapping[str, object]], AbstractContextManager[ModelRun
 class StepSink:
     """The event sink of one model's step."""
 
-    def __init__(self, context: dg.AssetExecutionContext, run: ModelRun, *, rounds: int, trial_run: TrialRun) -> None:
-        self.context, self.run, self.rounds, self.trial_run = context, run, rounds, trial_run
+    def __init__(self, context: dg.AssetExecutionContext, run: ModelRun, *, rounds: int, trial_run: TrialRun, observe: Callable[[], Sample]) -> None:
+        self.context, self.run, self.rounds, self.trial_run, self.observe = context, run, rounds, trial_run, observe
         self._waiting, self._told = "", 0.0
 
     def log(self, message: str) -> None:
@@ -49,7 +51,7 @@ class StepSink:
         told = [f"{name} {row[name]:.3f}" for name in ("train_loss", "valid_score") if row.get(name) is not None]
         self.context.log.info("round %s of %s: %s", index, self.rounds, ", ".join([*told, *([f"{eta_s:.0f} s to go"] if eta_s else [])]))
         figures = {name: row.get(name) for name in ("train_loss", "valid_score", "learning_rate", "compute_s", "wait_s", "cpu_s")}
-        self._track({**figures, **{f"valid/{task}": score for task, score in scores.items()}}, index)
+        self._track({**figures, **{f"valid/{task}": score for task, score in scores.items()}, **system_metrics(self.observe())}, index)
 
     def result(self, task: str, values: Mapping[str, Any]) -> None:
         """The final figures of a task."""
@@ -67,6 +69,19 @@ class StepSink:
 
     def _track(self, values: Mapping[str, float | None], step: int) -> None:
         track(self.context, self.run, values, step)
+
+
+def system_metrics(found: Sample) -> dict[str, float]:
+    """Under the names of MLflow's own, which its pages show apart from the curves of training."""
+    gpus = {f"system/gpu_{place}_memory_usage_megabytes": gib * MB for place, gib in enumerate(found.gpu_used_gib)}
+    return {
+        "system/cpu_utilization_percentage": 100 * found.cpu_share,
+        "system/load_average": found.load,
+        "system/system_memory_usage_megabytes": found.memory_used_gib * MB,
+        "system/step_memory_megabytes": found.step_memory_gib * MB,
+        "system/disk_available_megabytes": found.disk_free_gib * MB,
+        **gpus,
+    }
 
 
 def track(context: dg.AssetExecutionContext, run: ModelRun, values: Mapping[str, float | None], step: int) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from unified_assets.compute.monitor import Sample, sample
 from unified_assets.core import plugins
 from unified_assets.core.contracts import ModelSpec, SentenceVectors
 from unified_assets.core.presets import Preset
@@ -20,6 +21,7 @@ from unified_assets.defs.steps import Step
 from unified_assets.tracking import journal
 from unified_assets.tracking.experiment import ModelRun
 from unified_assets.tracking.patience import patiently
+from unified_assets.training import logs
 
 Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
 
@@ -58,7 +60,7 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
             yield trial
 
     with tracker.running(run):
-        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds, trial_run=trial_run))
+        outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds, trial_run=trial_run, observe=lambda: _observed(here, spec.name)))
         patient(lambda: run.metrics({}, preset.rounds))
         registration = register(
             tracker,
@@ -76,6 +78,13 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
     yield dg.MaterializeResult(metadata=shown)
     yield from checks(registration.entry, registration.decision)
     return shown
+
+
+def _observed(here: Step, model: str) -> Sample:
+    """The machine now; also written down for the report."""
+    found = sample(here.settings.state)
+    logs.append(here.run_dir / "machine" / f"{model}.jsonl", {"model": model, **asdict(found)})
+    return found
 
 
 def not_trained(job: Training) -> Events:

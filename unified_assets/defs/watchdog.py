@@ -10,13 +10,16 @@ POLL_S = 1.0
 
 
 def watch_ancestors() -> None:
-    """End this process soon after its parent or grandparent changes. Does nothing in a process that no executor started.
+    """End this process soon after its parent or grandparent is gone. Does nothing in a process that no executor started.
 
     Steps are forked by a fork server, which the run worker started: parent and grandparent. PR_SET_PDEATHSIG does not work there.
+    The worker may be gone before this is called: the process that asked for this one is known by its number, not by who is there now.
     """
-    if multiprocessing.parent_process() is None or any(thread.name == "ancestors" for thread in threading.enumerate()):
+    worker = multiprocessing.parent_process()
+    if worker is None or any(thread.name == "ancestors" for thread in threading.enumerate()):
         return
-    threading.Thread(target=_watch, args=(ancestors(),), name="ancestors", daemon=True).start()
+    expected = ancestors() if worker.pid == os.getppid() else (os.getppid(), worker.pid or 0)
+    threading.Thread(target=_watch, args=(expected,), name="ancestors", daemon=True).start()
 
 
 def ancestors() -> tuple[int, int]:

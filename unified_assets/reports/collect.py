@@ -27,6 +27,7 @@ class RunFiles:
     failures: list[dict[str, Any]]
     lessons: list[dict[str, Any]]
     word_vectors: list[dict[str, Any]]  # what was made: texts, tokens, words, CPU-seconds
+    machine: list[dict[str, Any]]  # samples of the whole machine, one a round of each model, in order of time
 
 
 def collect(run_dir: Path, *, state: Path) -> RunFiles:
@@ -54,6 +55,7 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         failures=journal.failures(run_dir),
         lessons=_lessons(run_dir),
         word_vectors=read_lines(run_dir / "word_vectors")[-1:],
+        machine=sorted(read_lines(run_dir / "machine"), key=lambda row: float(row["at"])),
     )
 
 

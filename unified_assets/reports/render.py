@@ -43,6 +43,7 @@ def render(files: RunFiles, *, name: str) -> str:
         section("Versions", *_versions(files)),
         section("Progress", *_curves(files)),
         section("Who computed when", gantt(files.leases)),
+        section("Machine", *_machine(files)),
         section("Exchange", *_exchange(files)),
         section("Cost", table(_costs(files)) if not files.rounds.is_empty() else paragraph("no round was trained")),
     )
@@ -162,6 +163,26 @@ def _curves(files: RunFiles) -> list[Markup]:
         }
         out.append(lines(series, title=title, x_label="round", y_label=column))
     return out
+
+
+def _machine(files: RunFiles) -> list[Markup]:
+    """Load and memory of the whole machine over the run, as the steps saw them after each round, and what each step held."""
+    if not files.machine:
+        return [paragraph("no round was trained")]
+    start = min([float(files.machine[0]["at"]), *files.leases["acquired"].to_list()])
+    of = {key: [(row["at"] - start, row[key]) for row in files.machine] for key in ("load", "cpu_share", "memory_used_gib", "disk_free_gib")}
+    steps: dict[str, list[tuple[float, float]]] = {"whole machine": of["memory_used_gib"]}
+    for row in files.machine:
+        steps.setdefault(str(row["model"]), []).append((row["at"] - start, row["step_memory_gib"]))
+    gpus = {
+        f"GPU {place}": [(row["at"] - start, row["gpu_used_gib"][place]) for row in files.machine if len(row["gpu_used_gib"]) > place]
+        for place in range(max(len(row["gpu_used_gib"]) for row in files.machine))
+    }
+    busy = {"load average": of["load"], "cores busy": [(at, share * files.plan.get("cores", 1)) for at, share in of["cpu_share"]]}
+    drawn = [lines(busy, title="Cores: all programs of the machine", x_label="seconds", y_label="cores")]
+    drawn.append(lines(steps, title="Memory", x_label="seconds", y_label="GiB"))
+    drawn += [lines(gpus, title="GPU memory", x_label="seconds", y_label="GiB")] if gpus else []
+    return [*drawn, lines({"free": of["disk_free_gib"]}, title="Free disk", x_label="seconds", y_label="GiB")]
 
 
 def _exchange(files: RunFiles) -> list[Markup]:

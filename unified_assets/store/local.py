@@ -41,7 +41,10 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
 )
 KEPT_VERSIONS = 2
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
-_IN_WORDS = MappingProxyType({"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS})
+_IN_WORDS = MappingProxyType(
+    {"database or disk is full": errno.ENOSPC, "attempt to write a readonly database": errno.EROFS, "No space left on device": errno.ENOSPC}
+)
+FULL_BYTES = 2**20  # SQLite calls a disk with less than that left an `I/O error` as often as full
 LAYOUT = 1  # of the state folder: raise it when an older program could no longer work in it
 
 
@@ -67,9 +70,20 @@ def not_writable(error: BaseException, state: Path) -> StateNotWritable | None:
         words = str(found)
         known = number if number in _NOT_WRITABLE else next((code for code in _NOT_WRITABLE if f"(os error {code})" in words), None)
         known = next((code for text, code in _IN_WORDS.items() if text in words), None) if known is None else known
+        if known is None and state.is_dir():
+            known = _of_database(words, state)
         if known is not None:
             return StateNotWritable(path=Path(str(getattr(found, "filename", None) or state)), problem=os.strerror(known))
         found = found.__cause__ or found.__context__
+    return None
+
+
+def _of_database(words: str, state: Path) -> int | None:
+    """What SQLite means by words that it has for several things."""
+    if "disk I/O error" in words:
+        return errno.ENOSPC if shutil.disk_usage(state).free < FULL_BYTES else errno.EIO
+    if "unable to open database file" in words and not os.access(state, os.W_OK):
+        return errno.EROFS if os.statvfs(state).f_flag & os.ST_RDONLY else errno.EACCES
     return None
 
 

@@ -13,6 +13,7 @@ from unified_assets.core.errors import Diverged, ResourceError
 RETRIES = 3
 EXPLODED = 100.0  # times its running mean
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "defaultcpuallocator")
+GPU_FAILED = "CUDA error"
 T = TypeVar("T")
 
 
@@ -24,6 +25,17 @@ class OutOfMemory(ResourceError):
         super().__init__(
             f"{model} ran out of memory in round {round_index} even with one example at a time. "
             "Train fewer models at a time (`target_models`), end other programs, or use a machine with more memory."
+        )
+
+
+class DeviceLost(ResourceError):
+    """A GPU failed while it computed."""
+
+    def __init__(self, *, model: str, round_index: int, problem: str) -> None:
+        self.model, self.round_index, self.problem = model, round_index, problem
+        super().__init__(
+            f"the GPU failed in round {round_index} of {model}: {problem}. When it is back, `unified-assets train --resume` goes on from the last round; "
+            "without it, `unified-assets train` with `device: cpu` in the preset."
         )
 
 
@@ -53,7 +65,7 @@ class LossWatch:
 def stable(attempt: Callable[[float, int], T], *, model: str, round_index: int, batch_size: int, log: Callable[[str], None]) -> T:
     """Call `attempt(learning_rate_factor, cuts_of_a_batch)` until it ends well.
 
-    Raises Diverged after three halvings of the rate, OutOfMemory where a batch of one does not fit.
+    Raises Diverged after three halvings of the rate, OutOfMemory where a batch of one does not fit, DeviceLost where a GPU failed.
     """
     factor, cuts, failures = 1.0, 1, 0
     while True:
@@ -66,6 +78,8 @@ def stable(attempt: Callable[[float, int], T], *, model: str, round_index: int, 
             log(f"round {round_index}: {error}; back to its checkpoint with {factor:g} of the learning rate")
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
+                if GPU_FAILED in str(error):
+                    raise DeviceLost(model=model, round_index=round_index, problem=" ".join(str(error).split())[:200]) from error
                 raise
             cuts *= 2
             if cuts > batch_size:

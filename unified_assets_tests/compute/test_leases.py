@@ -11,6 +11,7 @@ import pytest
 
 from unified_assets.compute.inventory import Gpu, Inventory
 from unified_assets.compute.leases import LeaseBroker
+from unified_assets.compute.ledger import Ledger
 from unified_assets.compute.pausing import pause, unpause
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
 
@@ -256,3 +257,28 @@ def test_an_uncontended_lease_costs_milliseconds(tmp_path):
         with broker.round("a", index):
             times.append(time.perf_counter() - started)
     assert sorted(times)[15] < 0.01
+
+
+def test_a_gpu_that_is_lost_while_a_model_waits_for_it_is_told_and_holds_up_nobody_else(tmp_path):
+    class Probe:
+        there = (Gpu(index=0, name="fake", memory_gib=16, free_gib=2),)
+
+        def gpus(self):
+            return self.there
+
+    probe = Probe()
+    broker = LeaseBroker(tmp_path, Inventory(cores=2, memory_gib=4, gpus=probe.there), gpu_probe=probe)
+    said = []
+
+    def waiting(what):
+        said.append(what)
+        probe.there = ()
+
+    lost = pytest.raises(DeviceNotAvailable, match=r"the driver shows none\. Set `device: auto` or `device: cpu`")
+    with lost, broker.round("a", 1, device="cuda", gpu_memory_gib=8, waiting=waiting):
+        pass
+    assert said == ["1 of 2 cores and 8 GiB of a GPU; held by nobody"]
+    with broker.round("b", 1, cores=2) as lease:
+        assert lease.device == "cpu"
+    with Ledger(tmp_path).guard() as asks:
+        assert asks == []

@@ -2,7 +2,7 @@ import os
 
 from unified_assets.compute.inventory import Gpu, Inventory
 from unified_assets.compute.leases import LeaseBroker
-from unified_assets.compute.monitor import usage
+from unified_assets.compute.monitor import sample, usage
 
 
 def test_usage_shows_who_holds_what_and_what_is_left(tmp_path):
@@ -24,3 +24,16 @@ def test_after_the_run_nothing_is_leased(tmp_path):
         pass
     seen = usage(tmp_path / "run", inventory, tmp_path)
     assert (seen.cores_leased, seen.memory_admitted_gib, seen.holders, seen.cpu_share) == (0, 0, (), 0)
+
+
+def test_a_sample_is_of_the_whole_machine_and_of_this_process(tmp_path):
+    class Probe:
+        def gpus(self):
+            return (Gpu(index=0, name="fake", memory_gib=16, free_gib=10),)
+
+    found = sample(tmp_path, gpu_probe=Probe())
+    assert found.gpu_used_gib == (6,)
+    assert 0 < found.step_memory_gib < found.memory_used_gib
+    assert 0 <= found.cpu_share <= 1
+    assert found.load >= 0
+    assert found.disk_free_gib > 0

@@ -4,12 +4,20 @@ import json
 import socket
 import subprocess
 import sys
+import time
 
+import dagster as dg
 import pytest
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
 
 from unified_assets.compute.ledger import Ledger
 from unified_assets.core.settings import Settings
+from unified_assets.defs import reaper
 from unified_assets.defs.doctor import examine
+from unified_assets.defs.instance import open_instance
+from unified_assets.defs.steps import PID_STARTED_TAG, PID_TAG
 from unified_assets.tracking import journal
 from unified_assets.tracking.experiment import Tracker
 
@@ -111,3 +119,31 @@ def test_leases_of_the_dead_leftovers_and_aliases_are_repaired(lake, tmp_path):
     assert json.loads((leases / "ledger.json").read_text(encoding="utf-8")) == []
     assert not leftover.exists()
     assert int(tracker.client.get_model_version_by_alias("m", "champion").version) == 2
+
+
+def origin():
+    """Where a queued run's job is: a code location that nobody asks."""
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(executable_path=sys.executable, module_name="m"), "location")
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "train")
+
+
+def test_runs_that_are_dead_never_began_or_wait_for_a_daemon_are_told_and_closed(lake, monkeypatch):
+    with open_instance(lake) as instance:
+        dead = instance.add_run(dg.DagsterRun(job_name="train", status=dg.DagsterRunStatus.NOT_STARTED, tags={PID_TAG: str(2**22 - 3), PID_STARTED_TAG: "1.0"}))
+        stuck = instance.add_run(dg.DagsterRun(job_name="train", status=dg.DagsterRunStatus.STARTING))
+        queued = instance.add_run(dg.DagsterRun(job_name="train", status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin()))
+    assert {row[2] for row in wrong(found(lake))} == {
+        f"still open, but their process is gone: {dead.run_id}",
+        f"1 in the queue, and no daemon takes them from it: {queued.run_id}",
+    }
+    monkeypatch.setattr(reaper, "BEGIN_S", -1.0)  # as if time had passed
+    told = {row[1:] for row in wrong(found(lake, repair=True))}
+    assert told == {
+        ("repaired", f"still open, but their process is gone: {dead.run_id}", ""),
+        ("repaired", f"open for more than 15 minutes, but no step of it began: {stuck.run_id}", ""),
+        ("warning", f"1 in the queue, and no daemon takes them from it: {queued.run_id}", "`unified-assets ui` runs the daemon."),
+    }
+    with open_instance(lake) as instance:
+        assert {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))} == {dead.run_id, stuck.run_id}
+        instance.add_daemon_heartbeat(DaemonHeartbeat(timestamp=time.time(), daemon_type="QUEUED_RUN_COORDINATOR", daemon_id="d", errors=[]))
+    assert wrong(found(lake)) == []

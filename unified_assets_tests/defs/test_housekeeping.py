@@ -48,12 +48,13 @@ def test_the_lake_is_free_when_its_holder_is_killed(tmp_path):
         pass
 
 
-def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path):
+@pytest.mark.parametrize("before_s", [0, 2], ids=["at work", "starting"])
+def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path, before_s):
     script = tmp_path / "run_worker.py"
     script.write_text(
         "import multiprocessing, os, time\n"
         "from unified_assets.defs.watchdog import watch_ancestors\n"
-        "def step():\n    watch_ancestors()\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
+        f"def step():\n    print(os.getpid(), flush=True)\n    time.sleep({before_s})\n    watch_ancestors()\n    time.sleep(60)\n"
         "if __name__ == '__main__':\n"
         "    process = multiprocessing.get_context('forkserver').Process(target=step)\n    process.start()\n    process.join()\n",
         encoding="utf-8",

@@ -6,6 +6,7 @@ import pytest
 from unified_assets.core import tables
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.reports import find_run, write_report
+from unified_assets.reports.collect import collect
 from unified_assets.tracking import journal
 
 
@@ -20,6 +21,9 @@ def run_dir(tmp_path):
     (folder / "rounds" / "m.jsonl").write_text(json.dumps(row) + '\n{"model": "m", "rou', encoding="utf-8")
     lease = {"model": "m", "round": 1, "cores": 1, "threads": 1, "device": "cpu", "acquired": 5.0, "released": 8.0}
     (folder / "leases" / "m.jsonl").write_text(json.dumps(lease) + "\n", encoding="utf-8")
+    sample = {"model": "m", "load": 1.5, "cpu_share": 0.5, "memory_used_gib": 3.0, "step_memory_gib": 0.5, "gpu_used_gib": [2.0], "disk_free_gib": 9.0}
+    (folder / "machine").mkdir()
+    (folder / "machine" / "m.jsonl").write_text("".join(json.dumps({"at": at, **sample}) + "\n" for at in (8.0, 6.0)) + '{"at": 9', encoding="utf-8")
     task = {"task": "<b>t</b>", "kind": "classification", "metric": "accuracy", "score": 0.6, "baseline": 0.9, "majority": 0.1, "beats_baseline": False}
     entry = {"version": 1, "run_id": "abc123", "identity": "i", "dataset": "d", "folder": str(tmp_path), "tasks": [task], "decision": "first version"}
     journal.write_json(journal.mirror_path(tmp_path, "m"), {"model": "m", "version": 1, "champion": 1, "versions": [entry]})
@@ -42,6 +46,14 @@ def test_tables_of_a_run_have_the_declared_columns_and_skip_a_line_cut_short(run
     rounds, leases = pl.read_parquet(run_dir / "rounds.parquet"), pl.read_parquet(run_dir / "leases.parquet")
     assert (dict(rounds.schema), len(rounds)) == (tables.ROUNDS, 1)
     assert (dict(leases.schema), len(leases)) == (tables.LEASES, 1)
+
+
+def test_the_machine_is_drawn_over_time_with_its_gpus(run_dir, tmp_path):
+    assert [row["at"] for row in collect(run_dir, state=tmp_path).machine] == [6.0, 8.0]
+    text = write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
+    for title in ("Cores: all programs of the machine", "Memory", "GPU memory", "Free disk"):
+        assert f'aria-label="{title}"' in text or f">{title}<" in text
+    assert "whole machine" in text
 
 
 def test_report_of_a_run_that_has_written_nothing_is_a_page_too(tmp_path):

@@ -52,13 +52,15 @@ class Shell:
     files: dict[str, int]  # modality → files, as the truth says
     python_path: Path | None = None
     written: dict[str, tuple] = field(default_factory=dict)  # the raw folder as the test itself left it
+    inside: tuple[str, ...] = ()  # a command that starts others in a namespace of theirs
+    more: dict[str, str] = field(default_factory=dict)  # environment
 
     def command(self, *arguments) -> list[str]:
-        return [str(EXECUTABLE), "--raw", str(self.raw), "--state", str(self.state), *map(str, arguments)]
+        return [*self.inside, str(EXECUTABLE), "--raw", str(self.raw), "--state", str(self.state), *map(str, arguments)]
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | self.more
         before = [kept["PYTHONPATH"]] if "PYTHONPATH" in kept else []
         return kept if self.python_path is None else {**kept, "PYTHONPATH": os.pathsep.join([str(self.python_path), *before])}
 

@@ -29,7 +29,7 @@ PRESET += f"target_models: [{', '.join(MODELS)}]\n"
 KINDS = ("step", "step", "worker", "everything")
 SOON = 0.3  # of an undisturbed run: the next kill comes within it
 WHOLE = 4  # every so many trainings read the files too
-GONE_S = 20.0  # a watchdog looks every second; a loaded machine is slow
+GONE_S = 60.0  # a watchdog looks every second, but a step on a loaded machine may take long to begin
 GIVE_UP_S = 600.0
 
 
@@ -183,7 +183,7 @@ class Lake:
         """Raise AssertionError for a process, lease or lock that outlived a run."""
         deadline = time.monotonic() + GONE_S
         while living := session(pid) | self.others():
-            assert time.monotonic() < deadline, f"{kind} {about}: {living} live on"
+            assert time.monotonic() < deadline, f"{kind} {about}: {[_told(one) for one in living]} live on"
             time.sleep(0.1)
         from unified_assets.compute.ledger import Ledger, locked
 
@@ -277,6 +277,15 @@ def _wait(pid: int, until: float) -> int | None:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.02)
     return None
+
+
+def _told(pid: int) -> str:
+    """What a process is, for whoever has to find out why it is there."""
+    try:
+        process = psutil.Process(pid)
+        return f"{pid} of {process.ppid()}, {process.status()}, {process.cpu_times().user:.1f} s: {' '.join(process.cmdline())[:120]}"
+    except psutil.NoSuchProcess:
+        return f"{pid} (gone)"
 
 
 def session(leader: int) -> set[int]:

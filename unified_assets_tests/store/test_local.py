@@ -1,6 +1,8 @@
+import errno
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 
 import polars as pl
@@ -8,7 +10,7 @@ import pytest
 
 from unified_assets.core import tables
 from unified_assets.core.errors import StaleSchema, StateBelongsElsewhere
-from unified_assets.store.local import StateNotWritable, Store, read_table, write_table, write_text
+from unified_assets.store.local import StateNotWritable, Store, not_writable, read_table, write_table, write_text
 
 
 def splits(*groups: str) -> pl.DataFrame:
@@ -118,3 +120,26 @@ def test_a_small_file_is_replaced_whole(tmp_path):
     write_text(tmp_path / "f.json", "two")
     assert (tmp_path / "f.json").read_text() == "two"
     assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (RuntimeError("Error while serializing: I/O error: Read-only file system (os error 30)"), "Read-only file system"),
+        (sqlite3.OperationalError("database or disk is full"), "No space left on device"),
+        (sqlite3.OperationalError("disk I/O error"), "Input/output error"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "Read-only file system"),
+        (sqlite3.OperationalError("unable to open database file"), None),  # the folder can be written: it is something else
+        (ValueError("a bug"), None),
+    ],
+)
+def test_an_error_of_the_disk_is_told_as_one_whoever_met_it(tmp_path, error, problem):
+    try:
+        try:
+            raise error
+        except type(error) as first:
+            raise LookupError("wrapped") from first
+    except LookupError as wrapped:
+        known = not_writable(wrapped, tmp_path)
+    assert (None if known is None else str(known).partition(". ")[0]) == (None if problem is None else f"cannot write {tmp_path}: {problem}")
