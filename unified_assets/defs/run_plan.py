@@ -32,7 +32,7 @@ class RunPlan:
     identities: Mapping[str, str]
     champions: Mapping[str, Path | None]
     datasets: Mapping[str, Path]
-    texts: Mapping[str, Path]  # of every model that reads words, in this run or not: whose training texts make the word vectors
+    texts: Mapping[str, Path]  # of every model that gives words, in this run or not: whose training texts make the word vectors
 
 
 def models_of_run(here: Step) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...]) -> dict[str, Any
             skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
             members.append(model)
-    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.reads_words}
+    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.words is not None}
     texts = {model: str(folder) for model, folder in reading.items() if folder is not None}
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
     pinned = {model: None if folder is None else str(folder) for model, folder in champions.items()}
