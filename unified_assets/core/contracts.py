@@ -356,7 +356,7 @@ class ModelSpec:
     build: Callable[[Mapping[str, Any]], Learner]  # parameters from torch's default generator
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
-    reads_words: bool = False  # whether its training texts make the word vectors that models share, and it reads them
+    words: Literal["gives", "shares"] | None = None  # its training texts go into the word vectors of a run; with `shares`, it reads them too
     reads_sentences: bool = False  # whether its learner reads `TaskData.sentence_vectors`, where the preset names a sentence encoder
     steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 

@@ -32,7 +32,7 @@ class RunPlan:
     identities: Mapping[str, str]
     champions: Mapping[str, Path | None]
     datasets: Mapping[str, Path]
-    texts: Mapping[str, Path]  # of every model that reads words, in this run or not: whose training texts make the word vectors
+    texts: Mapping[str, Path]  # of every model that gives words, in this run or not: whose training texts make the word vectors
 
 
 def models_of_run(here: Step) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _decide(here: Step, preset: Preset, ready: tuple[str, ...], *, members: tupl
             skipped[model] = f"not among the target_models of preset {preset.name}"
         else:
             joining.append(model)
-    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.reads_words}
+    reading = {model: Store(state).current(f"datasets/{model}") for model, spec in specs.items() if spec.words is not None}
     texts = {model: str(folder) for model, folder in reading.items() if folder is not None}
     champions = {model: journal.champion_folder(journal.read_mirror(state, model)) for model in specs}
     for model in [model for model in joining if not _has_something_to_learn(model, datasets[model], preset, (*members, *joining), champions)]:

@@ -46,7 +46,7 @@ class FormulaHead(nn.Module):
         self.register_buffer("recent", torch.zeros(TRIES))  # running mean of each try's loss
         self.register_buffer("mask", torch.zeros(classes))  # log prior: the answer for what is no formula
 
-    def fit_statistics(self, data: TaskData) -> None:
+    def fit_statistics(self, data: TaskData, trunk: Any) -> None:  # noqa: ARG002 - as of any head
         """The prior of the classes."""
         counts = np.bincount(np.asarray(data.target)[data.rows("train")], minlength=len(self.info.classes)) if data.target is not None else np.zeros(1)
         self.mask.copy_(torch.from_numpy(np.log((counts + 1.0) / (counts.sum() + len(counts)))))

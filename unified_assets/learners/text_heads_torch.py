@@ -1,6 +1,7 @@
 """Features of a task → logits: a zero-initialised wide linear branch over tf-idf buckets, a deep branch beside it, a dense one."""
 
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,12 +20,13 @@ from unified_assets.learners.text_pretrained import features
 from unified_assets.learners.text_start import choice_start, linear_start
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
-from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, SENTENCE_WIDTH, TextTrunk
+from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, MEANS, SENTENCE_WIDTH, TextTrunk
 
 WIDE_RATE, STARTED_RATE, SMALL_RATE, BAG_RATE = 0.3, 0.03, 0.003, 0.1  # at the usual learning rate of 2e-3
 SETTLED = 0.02
 FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
+MEANS_SCALE = 0.2  # of standardised features of word vectors, of which there are many, beside other dense ones
 COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
 VECTOR_LENGTH = 5.0  # of an encoder's vector among the standardised features
 IMPOSSIBLE = -1e9
@@ -38,6 +40,7 @@ class NgramHead(nn.Module):
     mean: Tensor
     scale: Tensor
     point: Tensor
+    space: Tensor
     met: Tensor
     met_right: Tensor
     met_wrong: Tensor
@@ -48,11 +51,15 @@ class NgramHead(nn.Module):
         self.method = str(entry["method"])
         self.by_candidate = self.info.kind in {"choice", "generation"}
         self.outputs = 1 if self.by_candidate else len(self.info.classes)
-        buckets, dense = int(entry["buckets"]), int(entry["dense"])
+        buckets, self.dense = int(entry["buckets"]), int(entry["dense"])
+        self.meant = MEANS if entry.get("means") else 0  # features of word vectors beside the dense ones
+        dense = self.dense + self.meant
         self.register_buffer("hashes", torch.zeros(buckets, dtype=torch.int64))
         self.register_buffer("idf", torch.zeros(buckets))
         self.register_buffer("mean", torch.zeros(dense))
         self.register_buffer("scale", torch.ones(dense))
+        if self.meant:
+            self.register_buffer("space", torch.zeros(1, dtype=torch.int64))  # which vectors its weights belong to
         self.register_buffer("point", torch.zeros(1))  # 1: whole answers are written "5.0" in this data
         self.wide = RowTable(buckets + 1, self.outputs)
         self.small = bool(entry.get("small"))
@@ -73,10 +80,11 @@ class NgramHead(nn.Module):
             self.match = nn.Sequential(nn.Linear(MATCHES + REMEMBERED, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 1, bias=False))
         self.dense_wide = nn.Linear(dense, self.outputs, bias=False)
         nn.init.zeros_(self.dense_wide.weight)
-        self.dense_deep = nn.Sequential(nn.Linear(dense, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
+        self.dense_deep = nn.Sequential(nn.Linear(self.dense, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
         for last in self._last_layers():
             nn.init.zeros_(last.weight)  # at first the wide branch speaks alone
         self._weighed: WeakKeyDictionary[TaskData, WeighedRows] = WeakKeyDictionary()
+        self._dense: WeakKeyDictionary[TaskData, np.ndarray] = WeakKeyDictionary()
 
     def _last_layers(self) -> list[nn.Linear]:
         branches = [self.dense_deep, *(getattr(self, name) for name in ("deep", "sentence") if hasattr(self, name))]
@@ -84,29 +92,31 @@ class NgramHead(nn.Module):
 
     # ------------------------------------------------------------------------------------------ statistics
 
-    def fit_statistics(self, data: TaskData) -> None:
-        """Fill the index, idf and standardisation from the train side."""
+    def fit_statistics(self, data: TaskData, trunk: TextTrunk) -> None:
+        """Fill the index, idf and standardisation from the train side; the trunk's vectors are there already."""
+        self._forget()
         found, rows = features(data, self.method), feature_rows(data, self.method)
         hashes, idf = fit_index(found.sparse, rows, limit=bucket_limit(data))
         self.hashes.copy_(torch.from_numpy(hashes))
         self.idf.copy_(torch.from_numpy(idf))
+        if self.meant:
+            self.space.fill_(zlib.crc32(trunk.vectors.cpu().numpy().tobytes()))
         if len(rows):
-            dense = found.dense[rows]
+            dense = self._dense_of(data, trunk)[rows]
             self.mean.copy_(torch.from_numpy(dense.mean(axis=0)))
             spread = dense.std(axis=0)
             deviation = np.where(spread > 1e-6, spread, 1.0)
             if found.vectors:  # hundreds of columns together weigh as much as a few others do
-                deviation[-found.vectors :] *= math.sqrt(found.vectors) / VECTOR_LENGTH
+                deviation[self.dense - found.vectors : self.dense] *= math.sqrt(found.vectors) / VECTOR_LENGTH
             self.scale.copy_(torch.from_numpy(deviation))
-        self._weighed.clear()
         if data.target is not None and len(rows):
             if self.info.kind == "choice":
                 right = np.concatenate([np.arange(len(options)) == int(answer) for options, answer in zip(data.options or (), data.target, strict=True)])
-                side = choice_start(self._standardised(found.dense), right, rows)
+                side = choice_start(self._standardised(self._dense_of(data, trunk)), right, rows)
                 with torch.no_grad():
                     self.dense_wide.weight.copy_(torch.from_numpy(side[None]))
             elif not self.by_candidate:
-                self._start(data, rows)
+                self._start(data, rows, trunk)
         if self.info.kind == "generation" and data.target is not None:
             answers = [str(data.target[row]) for row in data.rows("train")]
             self.point.fill_(float(sum(answer.endswith(".0") for answer in answers) > 0.5 * len(answers)))
@@ -116,10 +126,9 @@ class NgramHead(nn.Module):
             self.met_right.copy_(torch.from_numpy(right))
             self.met_wrong.copy_(torch.from_numpy(wrong))
 
-    def _start(self, data: TaskData, rows: np.ndarray) -> None:
+    def _start(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> None:
         """Let the wide branch start from a linear classifier of the train side."""
-        found = features(data, self.method)
-        dense = self._standardised(found.dense)
+        dense = self._standardised(self._dense_of(data, trunk))
         sizes = (len(self.hashes), self.outputs)
         groups = (data.groups or data.example_ids) if self.small else None
         table, side, bias = linear_start(self._weigh(data), dense, np.asarray(data.target), rows, sizes, groups=groups)
@@ -128,8 +137,16 @@ class NgramHead(nn.Module):
             self.wide.bias.copy_(torch.from_numpy(bias))
             self.dense_wide.weight.copy_(torch.from_numpy(side))
 
+    def _dense_of(self, data: TaskData, trunk: TextTrunk) -> np.ndarray:
+        """(feature rows, dense + meant): the dense features, and what the vectors of the words come to."""
+        if data not in self._dense:
+            dense = features(data, self.method).dense
+            self._dense[data] = np.concatenate([dense, trunk.means(data)], axis=1) if self.meant else dense
+        return self._dense[data]
+
     def _standardised(self, dense: np.ndarray) -> np.ndarray:
         clipped: np.ndarray = np.clip((dense - self.mean.cpu().numpy()) / self.scale.cpu().numpy(), -5, 5)
+        clipped[:, self.dense :] *= MEANS_SCALE
         return clipped
 
     def _weigh(self, data: TaskData) -> WeighedRows:
@@ -139,7 +156,11 @@ class NgramHead(nn.Module):
 
     def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
         super()._load_from_state_dict(*arguments, **named)
+        self._forget()
+
+    def _forget(self) -> None:
         self._weighed.clear()
+        self._dense.clear()
 
     def optimizers(self, rate: float) -> list[torch.optim.Optimizer]:
         """Sparse tables and the rest by optimizers of their own; `rate` 2e-3 is the usual one."""
@@ -162,18 +183,19 @@ class NgramHead(nn.Module):
 
     # ---------------------------------------------------------------------------------------------- logits
 
-    def _branches(self, data: TaskData, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _branches(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
         """(wide, deep): (feature rows, outputs) logits of each branch, to be added."""
-        found = features(data, self.method)
         ids, values, offsets = (torch.from_numpy(part).to(self.mean.device) for part in self._weigh(data).take(rows))
         if self.training:
             values = values * (torch.rand_like(values) >= FEATURE_DROPOUT) / (1 - FEATURE_DROPOUT)
-        dense = torch.from_numpy(found.dense[rows]).to(self.mean.device)
+        dense = torch.from_numpy(self._dense_of(data, trunk)[rows]).to(self.mean.device)
         dense = ((dense - self.mean) / self.scale).clamp(-5, 5)
+        if self.meant:
+            dense = torch.cat([dense[:, : self.dense], MEANS_SCALE * dense[:, self.dense :]], dim=1)
         wide = self.dense_wide(dense)
         if self.by_words:
             wide = wide + self.wide(ids, offsets, values)
-        deep = self.dense_deep(dense)
+        deep = self.dense_deep(dense[:, : self.dense])
         if self.width:
             deep = deep + self.deep(self.bag(ids, offsets, values))
         return wide, deep
@@ -181,14 +203,14 @@ class NgramHead(nn.Module):
     def _scores(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[Tensor, Tensor]:
         """(wide, deep): (rows, classes or most candidates) logits; places without a candidate are impossible."""
         if not self.by_candidate:
-            wide, deep = self._branches(data, rows)
+            wide, deep = self._branches(data, rows, trunk)
             return wide, deep + self.sentence(trunk.sentences(data, rows)) if self.encoded else deep
         starts = features(data, self.method).starts
         counts = starts[rows + 1] - starts[rows]
         width = max(int(counts.max(initial=0)), 1)
         flat = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
         place = torch.from_numpy(np.concatenate([index * width + np.arange(count) for index, count in enumerate(counts)])).to(self.mean.device)
-        wide, deep = self._branches(data, flat) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
+        wide, deep = self._branches(data, flat, trunk) if len(flat) else (self.wide.bias[:0, None], self.wide.bias[:0, None])
         if self.info.kind == "generation" and len(flat):
             wide = wide + self._common(data, flat, trunk)
         if self.matched and len(flat):

@@ -35,7 +35,7 @@ class TextLearner(nn.Module):
         """Fill every head's buffers from its train side."""
         self.trunk.fit_statistics(shared(tasks))
         for data in tasks:
-            self.head(data).fit_statistics(data)
+            self.head(data).fit_statistics(data, self.trunk)
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """The optimizers of all heads."""

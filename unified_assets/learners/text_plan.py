@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from unified_assets.core.contracts import TaskData
-from unified_assets.learners.text_grams import fit_index
+from unified_assets.learners.text_features import role
+from unified_assets.learners.text_grams import fit_index, words
 from unified_assets.learners.text_memory import remembered
 from unified_assets.learners.text_pretrained import features
 from unified_assets.learners.text_vectors import vocabulary
 
 MOST_BUCKETS = 120_000
 FEW_CLASSES = 30  # a convolution over words helps a sentence with few classes; many classes want n-grams
+SHORT = 15  # words up to which the mean of a text's word vectors says what it is about
 FEW_ROWS = 1000  # below, deep branches over words only learn the rows by heart
 MOST_WEIGHTS = 12_000_000  # buckets x classes of one wide branch
 
@@ -39,7 +43,7 @@ def plan(tasks: Sequence[TaskData]) -> Mapping[str, Any]:
 
 def _reads_words(entry: Mapping[str, Any]) -> bool:
     """Whether a branch of this task's head looks words up."""
-    return entry.get("encoder") == "sentence" or (entry["method"] == "choice" and "small" not in entry)
+    return "encoder" in entry or "means" in entry or (entry["method"] == "choice" and "small" not in entry)
 
 
 def shared(tasks: Sequence[TaskData]) -> list[TaskData]:
@@ -60,10 +64,17 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
         entry["small"] = True
     if method == "sentence" and len(data.info.classes) <= FEW_CLASSES:
         entry["encoder"] = "sentence"
+    if method == "sentence" and _is_short(data):
+        entry["means"] = True
     if method == "choice" and "small" not in entry:
         entry["memory"] = len(remembered(data)[0])
         entry["by_words"] = entry["memory"] > 0  # where no option is met again, neither are the words that told them apart
     return entry
+
+
+def _is_short(data: TaskData) -> bool:
+    lengths = [len(words(text)) for text in np.asarray(role(data, *data.texts), object)[data.rows("train")]]
+    return bool(lengths) and float(np.median(lengths)) <= SHORT
 
 
 def bucket_limit(data: TaskData) -> int:
@@ -73,8 +84,6 @@ def bucket_limit(data: TaskData) -> int:
 
 def feature_rows(data: TaskData, method: str) -> Any:
     """The feature rows (candidates count one each) of the train side."""
-    import numpy as np
-
     starts = features(data, method).starts
     spans = [np.arange(starts[row], starts[row + 1]) for row in data.rows("train")]
     return np.concatenate(spans) if spans else np.zeros(0, np.int64)

@@ -13,7 +13,7 @@ from unified_assets.core.contracts import TaskData
 from unified_assets.learners.text_features import role
 from unified_assets.learners.text_grams import words
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
-from unified_assets.learners.text_tokens import AFFIXES, FAR, Tokens, code, number, tokenize
+from unified_assets.learners.text_tokens import AFFIXES, FAR, LONGEST, Tokens, code, number, tokenize
 from unified_assets.learners.text_vectors import WIDTH, fit_vectors, own_counts, shared_vectors, vocabulary
 
 FILTERS = 96
@@ -21,6 +21,7 @@ AFFIX_WIDTH, NEAR_WIDTH = 16, 8
 TOKEN_WIDTH = WIDTH + 2 * AFFIX_WIDTH + 2 * NEAR_WIDTH
 SENTENCE_WIDTH = 4 * FILTERS + 2 * TOKEN_WIDTH
 MATCHES = 13
+MEANS = 2 * WIDTH
 STEM_LIMIT, OPTION_LIMIT = 40, 24
 WORD_DROPOUT = 0.25
 SIDE_RATE = 0.3  # of the usual rate: thousands of pairs of words do not determine two matrices
@@ -118,6 +119,18 @@ class TextTrunk(nn.Module):
         return torch.cat([whole, middle, ends], dim=1)
 
     # --------------------------------------------------------------------------------------------- matches
+
+    def means(self, data: TaskData) -> np.ndarray:
+        """(rows, MEANS) float32: weighted mean and maximum of the vectors of a text's words; zeros where it has no known word."""
+        numbers, _ = number([words(text) for text in role(data, *data.texts)], self.codes.cpu().numpy(), LONGEST)
+        vectors, weights = self.vectors.cpu().numpy(), self.weights.cpu().numpy()
+        out = np.zeros((len(data), MEANS), np.float32)
+        for row, places in enumerate(numbers):
+            known = places[places > 0]
+            if len(known):
+                found, weight = vectors[known], weights[known]
+                out[row] = np.concatenate([weight @ found / weight.sum(), found.max(axis=0)])
+        return out
 
     def matches(self, data: TaskData, rows: np.ndarray, counts: np.ndarray) -> Tensor:
         """How the words of stem and option go together, as given and as cause and effect; rows with `counts` candidates each."""

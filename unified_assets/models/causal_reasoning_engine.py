@@ -31,5 +31,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
-    reads_words=True,
+    words="gives",
 )

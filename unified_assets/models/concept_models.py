@@ -32,5 +32,5 @@ MODEL = ModelSpec(
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,
-    reads_words=True,
+    words="shares",
 )

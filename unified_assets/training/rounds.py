@@ -90,7 +90,7 @@ def train_model(
                 order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions, computing=computing
             )
             training.teachers = teachers(spec.name, specs, members, champions) if "teaching" in plan.preset.exchange else ()
-            if plan.word_vectors is not None and spec.reads_words:
+            if plan.word_vectors is not None and spec.words == "shares":
                 training.share_words(texts or {})
             training.ablate(dataset, initial, taught=bool(training.teachers) or bool(spec.teaches & {*members}))
             if plan.preset.trials:
@@ -131,7 +131,7 @@ class _Training:
 
     def ablate(self, dataset: Dataset, initial: Path | None, *, taught: bool) -> None:
         """Train with fewer channels and from other seeds, where the preset asks for that; `taught`: peers wait for it, or it for them."""
-        concerns = {*(("teaching",) if taught else ()), *(("vectors",) if self.order.spec.reads_words else ())}
+        concerns = {*(("teaching",) if taught else ()), *(("vectors",) if self.order.spec.words == "shares" else ())}
         self.ablation = [self._variant(variant, dataset, initial) for variant in variants(self.plan.preset, concerns)]
         self.effect = effect_of(self.plan.preset.exchange, concerns)
 

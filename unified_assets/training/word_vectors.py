@@ -1,4 +1,4 @@
-"""Datasets of the models that read words in; the word vectors that all of them share, made once in a run, out.
+"""Datasets of the models that give words in; the word vectors that models share, made once in a run, out.
 
 They are a pure function of the datasets' training texts: whoever of the run's models comes first makes them, under a lease, and
 one that comes after a kill makes the same again. A text that stands on a validation or test side of any task is left out, also

@@ -21,6 +21,7 @@ from unified_assets.datasets.build import ROWS
 from unified_assets.inference import load as predictor
 from unified_assets.learners.text_vectors import WIDTH
 from unified_assets.training import word_vectors
+from unified_assets.training.carry import carry_over
 from unified_assets.training.plan import make_plan, read_plan
 from unified_assets.training.rounds import train_model
 
@@ -223,3 +224,35 @@ def test_an_ablation_trains_without_and_with_the_channel_over_the_seeds(tmp_path
     assert (tmp_path / "run/ablation/alone-8/models/concept_models/final/weights.safetensors").read_bytes() == weights_of(alone)
     assert task["alone"] == task["ablation"][0]["score"]
     assert task["ablation"][-1]["score"] == task["score"]
+
+
+@pytest.fixture
+def names(tmp_path):
+    """Made-up names: beasts or metals by the company they keep in another model's texts; twenty of each to learn from, twenty to be tested on."""
+    draw = random.Random(4)
+    made = sorted({"".join(draw.choice("bdfgklmnprstvz") + draw.choice("aeiou") for _ in range(3)) for _ in range(100)})
+    draw.shuffle(made)
+    said = {"beast": ["the {} eats grass in the meadow", "a young {} runs from the wolf"], "metal": ["the {} melts in the furnace", "a bar of {} is heavy ore"]}
+    kinds = [("beast", "metal")[place % 2] for place in range(80)]
+    rows = [(name, kind, "train" if place < 40 else "test") for place, (name, kind) in enumerate(zip(made, kinds, strict=False))]
+    prose = [(f"{draw.choice(said[kind]).format(name)} {place}", kind, "train") for place in range(6) for name, kind, _ in rows]
+    return {
+        "concept_models": folder_of(tmp_path / "names", "concept_models", rows),
+        "causal_reasoning_engine": folder_of(tmp_path / "prose", "causal_reasoning_engine", prose, "causal"),
+    }
+
+
+def test_a_name_never_met_is_placed_by_the_company_it_keeps_in_other_models_texts(tmp_path, names):
+    alone = train("concept_models", tmp_path / "alone", names, exchange=())
+    together = train("concept_models", tmp_path / "together", names, exchange=("vectors",))
+    before, after = (outcome.results["tasks"][0]["score"] for outcome in (alone, together))
+    assert before <= 0.65  # chance is .5
+    assert after >= before + 0.15
+
+
+def test_weights_over_vectors_are_not_carried_to_a_model_with_other_vectors(tmp_path, names):
+    first = train("concept_models", tmp_path / "first", names, exchange=("vectors",))
+    learner, other = predictor(first.folder).learner, predictor(first.folder).learner
+    assert "heads.0.dense_wide.weight" in carry_over(learner, first.folder)
+    other.heads[0].space.add_(1)
+    assert not [name for name in carry_over(other, first.folder) if name.startswith("heads.")]
