@@ -95,10 +95,19 @@ def page_features(pictures: Tensor, maps: Tensor) -> Tensor:
     return torch.cat([rows, columns, rough, hog(maps, 16), colour], dim=1)
 
 
+FEATURES = {"object": object_features, "glyph": glyph_features, "page": page_features}
+
+
+def classical_features(recipe: str, pictures: Tensor) -> Tensor:
+    """(batch, 3, side, side) as a recipe looks at it → what a classifier without a network gets: glyphs are made upright first."""
+    pictures = upright(pictures) if recipe == "glyph" else pictures
+    return FEATURES[recipe](pictures, orientation_maps(grey(pictures)))
+
+
 def upright(pictures: Tensor) -> Tensor:
     """(batch, 3, side, side): glyphs sheared until their ink stands upright, and centred (deskewing by moments: LeCun et al. 1998)."""
     luma, side = grey(pictures)[:, 0], pictures.shape[-1]
-    border = torch.cat([luma[:, 0], luma[:, -1], luma[:, :, 0], luma[:, :, -1]], dim=1).median(dim=1).values
+    border = torch.cat([luma[:, 0], luma[:, -1], luma[:, :, 0], luma[:, :, -1]], dim=1).sort(dim=1).values[:, 2 * side]  # ONNX knows no median
     ink = (luma - border[:, None, None]).abs()
     ink = ink / ink.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
     axis = torch.linspace(-1, 1, side, device=pictures.device)

@@ -18,10 +18,11 @@ class PictureGraph(nn.Module):
     def __init__(self, learner: ImageLearner, task: Mapping[str, Any]) -> None:
         super().__init__()
         self.learner, self.task = learner, task
+        self.mix = learner.reference_of(task["task"]).weights()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (batch, side, side, 3) uint8 → (batch, classes) log probabilities."""
-        return self.learner.still_log_probs(self.task, to_float(pixels))
+        return self.learner.still_log_probs(self.task, to_float(pixels), self.mix)
 
 
 class SoundGraph(nn.Module):
@@ -32,10 +33,11 @@ class SoundGraph(nn.Module):
     def __init__(self, learner: AudioLearner, task: Mapping[str, Any]) -> None:
         super().__init__()
         self.learner, self.task = learner, task
+        self.mix = learner.reference_of(task["task"]).weights()
 
     def forward(self, mel: Tensor, seconds: Tensor) -> Tensor:
         """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes) log probabilities."""
-        return self.learner.log_probs(self.task, mel, seconds)
+        return self.learner.log_probs(self.task, mel, seconds, self.mix)
 
 
 def graph_of(learner: object, task: str) -> tuple[nn.Module | None, str]:

@@ -1,0 +1,176 @@
+"""A task's fixed features in; a linear classifier fitted at once, and how much a network counts beside it, out.
+
+Ridge regression on the classes, in its dual form. How strongly it is held back, and how sure its answers are, is decided by rows
+that are left out (the residuals of leaving out come in closed form: Allen 1974), all rows of a group together: a speaker, a film.
+A network counts only as far as the validation part says: where it shows no clear gain there, the linear classifier is the head.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unified_assets.core.contracts import TaskData
+from unified_assets.learners.media_modules_torch import in_batches
+
+BATCH = 128
+MOST_ROWS = 1500  # of the training part, evenly spread: the fit costs their third power
+MOST_CHECKED = 300  # of the validation part
+STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 7))  # times the mean square of a row
+SCALES = tuple(2.0 ** (power / 2) for power in range(-4, 13))  # of one-hot regressions as logits
+OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that is hardly held back
+MIXES = tuple((network, linear) for network in (0.5, 1.0, 1.5, 2.0) for linear in (1.0, 0.5, 0.0))
+NETWORK_ALONE, LINEAR_ALONE = (1.0, 0.0), (0.0, 1.0)
+ALONE = ((0.0, 1.0), (0.0, 1.5), (0.0, 2.0))  # what a mix is compared with: surer answers alone are no gain of the network
+CLEAR = 1.0  # standard errors by which validation rows must be likelier with the network than without
+
+
+class Reference(nn.Module):
+    """Standardised features → log-probabilities. All of it are buffers: nothing here is learned by steps.
+
+    `mix` holds the weights of the network's and of its own log-probabilities in the answers; (1, 0) until it is fitted.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    weight: Tensor
+    bias: Tensor
+    mix: Tensor
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.register_buffer("weight", torch.zeros(features, classes))
+        self.register_buffer("bias", torch.zeros(classes))
+        self.register_buffer("mix", torch.tensor(NETWORK_ALONE))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has seen rows of two classes."""
+        return bool(self.bias.any())
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, target: Tensor, groups: Tensor) -> None:
+        """features: (rows, features) of the training part, target: (rows,) classes, groups: (rows,) numbers of what belongs together."""
+        if len(torch.unique(target)) < 2:
+            return
+        self.mean.copy_(features.mean(dim=0))
+        self.deviation.copy_(features.std(dim=0, unbiased=False) + 1e-3 * features.std() + 1e-6)
+        coefficients, scale = _ridge(self._rows(features).double(), target, groups, self.weight.shape[1])
+        self.weight.copy_(coefficients[:-1] * scale)
+        self.bias.copy_(coefficients[-1] * OFFSET * scale)
+        self.mix.copy_(torch.tensor(LINEAR_ALONE))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features: (batch, features) → (batch, classes) log-probabilities."""
+        return (self._rows(features)[:, :-1] @ self.weight + self.bias).log_softmax(dim=1)
+
+    def _rows(self, features: Tensor) -> Tensor:
+        x = ((features - self.mean) / self.deviation).clamp(-5, 5) / features.shape[1] ** 0.5
+        return functional.pad(x, (0, 1), value=OFFSET)
+
+    @torch.no_grad()
+    def settle(self, network: Tensor, linear: Tensor, target: Tensor) -> None:
+        """Choose the mix by what both say of validation rows: (rows, classes) log-probabilities, (rows,) classes."""
+        place = torch.arange(len(target), device=target.device)
+
+        def likeliest(mixes: Sequence[tuple[float, float]]) -> tuple[Tensor, tuple[float, float]]:
+            return max(((mixed(network, linear, mix)[place, target], mix) for mix in mixes), key=lambda found: float(found[0].mean()))
+
+        best, mix = likeliest(MIXES)
+        gain = best - likeliest(ALONE)[0]
+        error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else float("inf")
+        self.mix.copy_(torch.tensor(mix if float(gain.mean()) > CLEAR * error else LINEAR_ALONE))
+
+    def weights(self) -> tuple[float, float]:
+        """What the network's and the linear classifier's log-probabilities count."""
+        network, linear = self.mix.tolist()
+        return network, linear
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name, value in self.named_buffers():
+            state.setdefault(prefix + name, value)  # models made before there was one answer by their network
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+def mixed(network: Tensor, linear: Tensor, mix: tuple[float, float]) -> Tensor:
+    """(batch, classes) log-probabilities of both, weighed and normalised."""
+    return (mix[0] * network + mix[1] * linear).log_softmax(dim=1)
+
+
+def answers(mix: tuple[float, float], network: Callable[[], Tensor], linear: Callable[[], Tensor]) -> Tensor:
+    """(batch, classes) log-probabilities; what does not count is not computed."""
+    if mix[1] == 0.0:
+        return network().log_softmax(dim=1)
+    return linear() if mix[0] == 0.0 else mixed(network(), linear(), mix)
+
+
+def head_name(mix: tuple[float, float]) -> str:
+    """What answers, in words."""
+    return "network" if mix[1] == 0.0 else "linear" if mix[0] == 0.0 else "network + linear"
+
+
+def fit_reference(reference: Reference, data: TaskData, features: Callable[[np.ndarray], Tensor]) -> None:
+    """Fit to a task's training part. features(rows): (k, features) of at most BATCH rows."""
+    rows = _spread(data.rows("train"), MOST_ROWS)
+    if data.target is None or not len(rows):
+        return
+    names = data.groups or data.example_ids
+    _, groups = np.unique([names[row] for row in rows], return_inverse=True)
+    values = in_batches(rows, BATCH, features, 0)
+    target = torch.as_tensor(np.asarray(data.target, np.int64)[rows], device=values.device)
+    reference.fit(values, target, torch.as_tensor(groups, device=values.device))
+
+
+def settle_reference(reference: Reference, data: TaskData, log_probs: Callable[[np.ndarray, tuple[float, float]], Tensor]) -> None:
+    """Settle by a task's validation part. log_probs(rows, mix): (k, classes). Without such rows the mix stays as it was fitted: linear alone."""
+    rows = _spread(data.rows("valid"), MOST_CHECKED)
+    if data.target is None or not len(rows) or not reference.is_fitted:
+        return
+    linear = log_probs(rows, LINEAR_ALONE)
+    reference.settle(log_probs(rows, NETWORK_ALONE), linear, torch.as_tensor(np.asarray(data.target, np.int64)[rows], device=linear.device))
+
+
+def _spread(rows: np.ndarray, most: int) -> np.ndarray:
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> tuple[Tensor, float]:
+    """(features, classes) coefficients for the strength with the least error on rows left out, and the scale that fits these best."""
+    wanted = functional.one_hot(target, classes).to(x.dtype)
+    values, vectors = torch.linalg.eigh(x @ x.T)
+    inside = vectors.T @ wanted
+    unit = float(x[:, :-1].square().sum(dim=1).mean())
+    together = _together(target, groups)
+    best: tuple[float, Tensor, Tensor] | None = None
+    for strength in STRENGTHS:
+        shrunk = 1 / (values.clamp(min=0) + strength * unit + 1e-9)
+        dual = vectors @ (shrunk[:, None] * inside)
+        left = _left_out(vectors, shrunk, dual, together)
+        error = float(left.square().mean())
+        if best is None or error < best[0]:
+            best = error, dual, wanted - left
+    assert best is not None
+    doubt = classes / (len(x) + classes)  # rule of succession: few rows, all of them right, prove no certainty
+    likely = [float(functional.cross_entropy(scale * best[2], target, label_smoothing=doubt)) for scale in SCALES]
+    return x.T @ best[1], SCALES[int(np.argmin(likely))]
+
+
+def _together(target: Tensor, groups: Tensor) -> Sequence[Tensor]:
+    """The rows of each group of several; none where a class is of one group: without it, nothing would be known of that class."""
+    if any(len(torch.unique(groups[target == name])) < 2 for name in torch.unique(target)):
+        return ()
+    return [place for number in torch.unique(groups) if len(place := torch.nonzero(groups == number)[:, 0]) > 1]
+
+
+def _left_out(vectors: Tensor, shrunk: Tensor, dual: Tensor, together: Sequence[Tensor]) -> Tensor:
+    """(rows, classes) what is wanted less what is answered where the row's group is not learned from."""
+    residual: Tensor = dual / (vectors.square() @ shrunk)[:, None]
+    for block in together:
+        part = vectors[block]
+        residual[block] = torch.linalg.solve((part * shrunk) @ part.T, dual[block])
+    return residual
