@@ -14,7 +14,7 @@ from torch.nn import functional
 from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import audio_augment_torch as augment
 from unified_assets.learners import media_modules_torch as parts
-from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
+from unified_assets.learners.audio_features import MFCC, PARTS, STATISTICS, cosine_basis
 from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 from unified_assets.learners.media_reference_torch import Reference, answers, fit_reference, head_name, settle_reference
@@ -78,15 +78,16 @@ class AudioLearner(nn.Module):
         pooled = blueprint["widths"][-1] * TIME_BINS
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled, len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
-        self.reference = nn.ModuleDict({self.keys[name]: Reference(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(STATISTICS, len(task["classes"])) for name, task in self.tasks.items()})
         self.pitch = nn.ModuleDict({self.norm_keys[name]: PitchStrength() for name in self.tasks})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     def _sound(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        return self._array(data, rows, task, "mel"), self._array(data, rows, task, "seconds")
+
+    def _array(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], name: str) -> Tensor:
         role = role_in(data, task["role"], ("mel", "seconds"))
-        device = self.trunk.stem.weight.device
-        mel, seconds = (torch.from_numpy(np.array(data.gather(role, name, rows))).to(device) for name in ("mel", "seconds"))
-        return mel, seconds
+        return torch.from_numpy(np.array(data.gather(role, name, rows))).to(self.trunk.stem.weight.device)
 
     def _logits(self, task: str, mel: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
         key = self.keys[task]
@@ -106,11 +107,8 @@ class AudioLearner(nn.Module):
                     parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
                 if data.target is not None:
                     fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
-            fit_reference(self.reference_of(task.info.task), task, lambda chosen, task=task: self._fixed(task, chosen))  # type: ignore[misc]
-
-    @torch.no_grad()
-    def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
-        return sound_features(*self._sound(data, rows, self.tasks[data.info.task]))
+            look = self.tasks[task.info.task]
+            fit_reference(self.reference_of(task.info.task), task, lambda rows, task=task, look=look: self._array(task, rows, look, "mfcc"))  # type: ignore[misc]
 
     def reference_of(self, task: str) -> Reference:
         """A task's linear reference."""
@@ -163,16 +161,27 @@ class AudioLearner(nn.Module):
     @torch.no_grad()
     def _answer(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float], views: int) -> Tensor:
         task = self.tasks[data.info.task]
-        return self.log_probs(task, *self._sound(data, rows, task), mix, views=views)
+        sound, mfcc = self._sound(data, rows, task), self._array(data, rows, task, "mfcc")
+        return self.log_probs(task, *sound, mfcc, mix, views=views, validation=data.split[rows] == "valid")
 
-    def log_probs(self, task: Mapping[str, Any], mel: Tensor, seconds: Tensor, mix: tuple[float, float], *, views: int = VIEWS) -> Tensor:
-        """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes): a network's mean over a few time scales, a linear reference's answer.
+    def log_probs(
+        self,
+        task: Mapping[str, Any],
+        mel: Tensor,
+        seconds: Tensor,
+        mfcc: Tensor,
+        mix: tuple[float, float],
+        *,
+        views: int = VIEWS,
+        validation: np.ndarray | None = None,
+    ) -> Tensor:
+        """(batch, classes), weighed by `mix`: the network's mean over a few time scales, and what the linear reference says of the MFCC statistics.
 
-        `mix` weighs them.
+        mel: (batch, mels, frames), seconds: (batch, 1) log, mfcc: (batch, STATISTICS) at the original rate, validation: (batch,) rows of that part.
         """
 
         def network() -> Tensor:
             logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, views)])
             return logits.log_softmax(dim=2).mean(dim=0)
 
-        return answers(mix, network, lambda: self.reference_of(task["task"])(sound_features(mel, seconds)))
+        return answers(mix, network, lambda: self.reference_of(task["task"])(mfcc, validation))

@@ -26,14 +26,14 @@ def orientation_maps(luma: Tensor) -> Tensor:
     padded = functional.pad(luma, (1, 1, 1, 1), mode="replicate")[:, 0]
     dx = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     dy = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
-    magnitude = (dx * dx + dy * dy + 1e-8).sqrt()
-    cosine, sine = (dx * dx - dy * dy) / magnitude, 2 * dx * dy / magnitude  # of the doubled angle, times magnitude
-    inverse = 1 / magnitude
+    square = dx * dx + dy * dy + 1e-8
+    magnitude = square.sqrt()
+    cosine, sine = (dx * dx - dy * dy) / square, 2 * dx * dy / square  # of the doubled angle
     maps = []
     for index in range(ORIENTATIONS):
         angle = 2 * math.pi * index / ORIENTATIONS
-        share = torch.relu(cosine * math.cos(angle) + sine * math.sin(angle)) * inverse
-        maps.append(magnitude * (share * share).square())
+        share = torch.add(cosine * math.cos(angle), sine, alpha=math.sin(angle)).relu()
+        maps.append(share.square().square() * magnitude)
     return torch.stack(maps, dim=1)
 
 

@@ -217,14 +217,16 @@ class ImageLearner(nn.Module):
     @torch.no_grad()
     def _log_probs(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float], views: Views | None) -> Tensor:
         """(k, classes), the network and the linear reference weighed by `mix`."""
-        task = self.tasks[data.info.task]
+        task, validation = self.tasks[data.info.task], data.split[rows] == "valid"
         if task["recipe"] != "clip":
-            return self.still_log_probs(task, self._pictures(data, rows, task), mix, views)
+            return self.still_log_probs(task, self._pictures(data, rows, task), mix, views, validation=validation)
         fixed = self._clip_fixed(data, rows, task)
-        return answers(mix, lambda: self._clip_answer(data, rows, task, fixed), lambda: self.reference_of(data.info.task)(fixed))
+        return answers(mix, lambda: self._clip_answer(data, rows, task, fixed), lambda: self.reference_of(data.info.task)(fixed, validation))
 
-    def still_log_probs(self, task: Mapping[str, Any], pictures: Tensor, mix: tuple[float, float], views: Views | None = None) -> Tensor:
-        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views."""
+    def still_log_probs(
+        self, task: Mapping[str, Any], pictures: Tensor, mix: tuple[float, float], views: Views | None = None, *, validation: np.ndarray | None = None
+    ) -> Tensor:
+        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views. validation: (batch,) rows of that part."""
         mirrored = bool(task["strength"]["flip"])
         views = [(zoom, flip) for zoom, flip in VIEWS[task["recipe"]] if mirrored or not flip] if views is None else views
         seen = {(zoom, flip): augment.plain(pictures, task["side"], zoom, flip=flip) for zoom, flip in views}
@@ -235,7 +237,7 @@ class ImageLearner(nn.Module):
 
         def linear() -> Tensor:
             whole = [features.classical_features(task["recipe"], view) for (zoom, _), view in seen.items() if zoom == 1.0]
-            return torch.stack([self.reference_of(task["task"])(fixed) for fixed in whole]).mean(dim=0).log_softmax(dim=1)
+            return torch.stack([self.reference_of(task["task"])(fixed, validation) for fixed in whole]).mean(dim=0).log_softmax(dim=1)
 
         return answers(mix, network, linear)
 

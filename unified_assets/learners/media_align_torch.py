@@ -226,7 +226,7 @@ class AlignLearner(nn.Module):
         def linear() -> Tensor:
             reference = self.reference_of(data.info.task)
             assert reference is not None
-            out: Tensor = reference(self._classical(data, rows))
+            out: Tensor = reference(self._classical(data, rows), data.split[rows] == "valid")
             return out
 
         return answers(mix, lambda: torch.add(*self._logits(data, rows)).log_softmax(dim=1), linear)

@@ -3,6 +3,7 @@
 Ridge regression on the classes, in its dual form. How strongly it is held back, and how sure its answers are, is decided by rows
 that are left out (the residuals of leaving out come in closed form: Allen 1974), all rows of a group together: a speaker, a film.
 A network counts only as far as the validation part says: where it shows no clear gain there, the linear classifier is the head.
+Validation rows are answered by a fit that left them out, all others by one of both parts.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +19,15 @@ from unified_assets.learners.media_modules_torch import in_batches
 
 BATCH = 128
 MOST_ROWS = 1500  # of the training part, evenly spread: the fit costs their third power
-MOST_CHECKED = 300  # of the validation part
+MOST_CHECKED = 300  # ... and of the validation part
 STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 7))  # times the mean square of a row
 SCALES = tuple(2.0 ** (power / 2) for power in range(-4, 13))  # of one-hot regressions as logits
+BLIND = (10.0,)  # ... where a class is of one group: its rows are much alike, and leaving one of them out tells nothing
 OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that is hardly held back
 MIXES = tuple((network, linear) for network in (0.5, 1.0, 1.5, 2.0) for linear in (1.0, 0.5, 0.0))
 NETWORK_ALONE, LINEAR_ALONE = (1.0, 0.0), (0.0, 1.0)
 ALONE = ((0.0, 1.0), (0.0, 1.5), (0.0, 2.0))  # what a mix is compared with: surer answers alone are no gain of the network
-CLEAR = 1.0  # standard errors by which validation rows must be likelier with the network than without
+CLEAR, FEW = 1.0, 4  # standard errors by which validation rows must be likelier with the network than without; of so few rows, twice as many
 
 
 class Reference(nn.Module):
@@ -38,6 +40,8 @@ class Reference(nn.Module):
     deviation: Tensor
     weight: Tensor
     bias: Tensor
+    whole_weight: Tensor
+    whole_bias: Tensor
     mix: Tensor
 
     def __init__(self, features: int, classes: int) -> None:
@@ -46,6 +50,8 @@ class Reference(nn.Module):
         self.register_buffer("deviation", torch.ones(features))
         self.register_buffer("weight", torch.zeros(features, classes))
         self.register_buffer("bias", torch.zeros(classes))
+        self.register_buffer("whole_weight", torch.zeros(features, classes))
+        self.register_buffer("whole_bias", torch.zeros(classes))
         self.register_buffer("mix", torch.tensor(NETWORK_ALONE))
 
     @property
@@ -54,20 +60,30 @@ class Reference(nn.Module):
         return bool(self.bias.any())
 
     @torch.no_grad()
-    def fit(self, features: Tensor, target: Tensor, groups: Tensor) -> None:
-        """features: (rows, features) of the training part, target: (rows,) classes, groups: (rows,) numbers of what belongs together."""
-        if len(torch.unique(target)) < 2:
+    def fit(self, features: Tensor, target: Tensor, groups: Tensor, train: int) -> None:
+        """The first `train` rows are the training part, the rest is for validation.
+
+        features: (rows, features), target: (rows,) classes, groups: (rows,) numbers of what belongs together.
+        """
+        if len(torch.unique(target[:train])) < 2:
             return
-        self.mean.copy_(features.mean(dim=0))
-        self.deviation.copy_(features.std(dim=0, unbiased=False) + 1e-3 * features.std() + 1e-6)
-        coefficients, scale = _ridge(self._rows(features).double(), target, groups, self.weight.shape[1])
-        self.weight.copy_(coefficients[:-1] * scale)
-        self.bias.copy_(coefficients[-1] * OFFSET * scale)
+        self.mean.copy_(features[:train].mean(dim=0))
+        self.deviation.copy_(features[:train].std(dim=0, unbiased=False) + 1e-3 * features[:train].std() + 1e-6)
+        x, classes = self._rows(features).double(), self.weight.shape[1]
+        learned = _ridge(x[:train], target[:train], groups[:train], classes)
+        whole = learned if train == len(x) else _ridge(x, target, groups, classes)
+        for (weight, bias), coefficients in (((self.weight, self.bias), learned), ((self.whole_weight, self.whole_bias), whole)):
+            weight.copy_(coefficients[:-1])
+            bias.copy_(coefficients[-1] * OFFSET)
         self.mix.copy_(torch.tensor(LINEAR_ALONE))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """features: (batch, features) → (batch, classes) log-probabilities."""
-        return (self._rows(features)[:, :-1] @ self.weight + self.bias).log_softmax(dim=1)
+    def forward(self, features: Tensor, validation: np.ndarray | None = None) -> Tensor:
+        """features: (batch, features), validation: (batch,) of bool, rows of that part → (batch, classes) log-probabilities."""
+        x = self._rows(features)[:, :-1]
+        whole = (x @ self.whole_weight + self.whole_bias).log_softmax(dim=1)
+        if validation is None or not validation.any():
+            return whole
+        return torch.where(torch.from_numpy(validation).to(x.device)[:, None], (x @ self.weight + self.bias).log_softmax(dim=1), whole)
 
     def _rows(self, features: Tensor) -> Tensor:
         x = ((features - self.mean) / self.deviation).clamp(-5, 5) / features.shape[1] ** 0.5
@@ -84,7 +100,7 @@ class Reference(nn.Module):
         best, mix = likeliest(MIXES)
         gain = best - likeliest(ALONE)[0]
         error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else float("inf")
-        self.mix.copy_(torch.tensor(mix if float(gain.mean()) > CLEAR * error else LINEAR_ALONE))
+        self.mix.copy_(torch.tensor(mix if float(gain.mean()) > CLEAR * (1 + FEW / len(gain)) * error else LINEAR_ALONE))
 
     def weights(self) -> tuple[float, float]:
         """What the network's and the linear classifier's log-probabilities count."""
@@ -115,15 +131,16 @@ def head_name(mix: tuple[float, float]) -> str:
 
 
 def fit_reference(reference: Reference, data: TaskData, features: Callable[[np.ndarray], Tensor]) -> None:
-    """Fit to a task's training part. features(rows): (k, features) of at most BATCH rows."""
-    rows = _spread(data.rows("train"), MOST_ROWS)
-    if data.target is None or not len(rows):
+    """Fit to a task's training and validation parts. features(rows): (k, features) of at most BATCH rows."""
+    train = _spread(data.rows("train"), MOST_ROWS)
+    if data.target is None or not len(train):
         return
+    rows = np.concatenate([train, _spread(data.rows("valid"), MOST_CHECKED)])
     names = data.groups or data.example_ids
     _, groups = np.unique([names[row] for row in rows], return_inverse=True)
     values = in_batches(rows, BATCH, features, 0)
     target = torch.as_tensor(np.asarray(data.target, np.int64)[rows], device=values.device)
-    reference.fit(values, target, torch.as_tensor(groups, device=values.device))
+    reference.fit(values, target, torch.as_tensor(groups, device=values.device), len(train))
 
 
 def settle_reference(reference: Reference, data: TaskData, log_probs: Callable[[np.ndarray, tuple[float, float]], Tensor]) -> None:
@@ -139,32 +156,27 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> tuple[Tensor, float]:
-    """(features, classes) coefficients for the strength with the least error on rows left out, and the scale that fits these best."""
+def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> Tensor:
+    """(features, classes) coefficients of logits: of the strength with the least error on rows left out, at the scale that fits these best."""
     wanted = functional.one_hot(target, classes).to(x.dtype)
     values, vectors = torch.linalg.eigh(x @ x.T)
     inside = vectors.T @ wanted
     unit = float(x[:, :-1].square().sum(dim=1).mean())
-    together = _together(target, groups)
+    blind = any(len(torch.unique(groups[target == name])) < 2 for name in torch.unique(target))
+    together = [place for number in torch.unique(groups) if len(place := torch.nonzero(groups == number)[:, 0]) > 1]
     best: tuple[float, Tensor, Tensor] | None = None
-    for strength in STRENGTHS:
+    for strength in BLIND if blind else STRENGTHS:
         shrunk = 1 / (values.clamp(min=0) + strength * unit + 1e-9)
         dual = vectors @ (shrunk[:, None] * inside)
-        left = _left_out(vectors, shrunk, dual, together)
+        left = _left_out(vectors, shrunk, dual, () if blind else together)
         error = float(left.square().mean())
         if best is None or error < best[0]:
             best = error, dual, wanted - left
     assert best is not None
     doubt = classes / (len(x) + classes)  # rule of succession: few rows, all of them right, prove no certainty
     likely = [float(functional.cross_entropy(scale * best[2], target, label_smoothing=doubt)) for scale in SCALES]
-    return x.T @ best[1], SCALES[int(np.argmin(likely))]
-
-
-def _together(target: Tensor, groups: Tensor) -> Sequence[Tensor]:
-    """The rows of each group of several; none where a class is of one group: without it, nothing would be known of that class."""
-    if any(len(torch.unique(groups[target == name])) < 2 for name in torch.unique(target)):
-        return ()
-    return [place for number in torch.unique(groups) if len(place := torch.nonzero(groups == number)[:, 0]) > 1]
+    coefficients: Tensor = x.T @ best[1] * SCALES[int(np.argmin(likely))]
+    return coefficients
 
 
 def _left_out(vectors: Tensor, shrunk: Tensor, dual: Tensor, together: Sequence[Tensor]) -> Tensor:

@@ -66,7 +66,9 @@ class ClipTower(nn.Module):
         """In training two random frames of each clip, else all."""
         device = self.trunk.stem.weight.device
         frames, crops, mel, heard = (gather(data, role, name, rows, device) for name in ("pixels", "crops", "mel", "heard"))
-        fixed = self.classical(data, role, rows, look)
+        with torch.no_grad():
+            seconds = gather(data, role, "seconds", rows, device)
+            fixed = torch.cat([cached_clip_features(self._cache, data, role, rows, device), sound_features(mel, seconds) * heard, heard], dim=1)
         chosen = torch.randint(0, frames.shape[1], (2,)).tolist() if self.training else range(frames.shape[1])
         pooled = [self._frames(frames, chosen, 64, look, key), self._frames(crops, chosen, 48, look, key + CLOSE_UP)]
         mel = audio_augment_torch.varied(mel, self.pitch[key]()) if self.training else mel
@@ -76,8 +78,8 @@ class ClipTower(nn.Module):
     def classical(self, data: TaskData, role: str, rows: np.ndarray, _look: Mapping[str, Any]) -> Tensor:
         """(k, features) for a classifier without a network: what is seen and heard."""
         device = self.trunk.stem.weight.device
-        mel, seconds, heard = (gather(data, role, name, rows, device) for name in ("mel", "seconds", "heard"))
-        return torch.cat([cached_clip_features(self._cache, data, role, rows, device), sound_features(mel, seconds) * heard, heard], dim=1)
+        mfcc, heard = (gather(data, role, name, rows, device) for name in ("mfcc", "heard"))
+        return torch.cat([cached_clip_features(self._cache, data, role, rows, device), mfcc * heard, heard], dim=1)
 
     def _frames(self, frames: Tensor, chosen: Sequence[int], side: int, look: Mapping[str, Any], key: str) -> Tensor:
         count = len(chosen)
@@ -109,8 +111,7 @@ class SoundTower(nn.Module):
     @torch.no_grad()
     def classical(self, data: TaskData, role: str, rows: np.ndarray, _look: Mapping[str, Any]) -> Tensor:
         """(k, features) for a classifier without a network."""
-        mel, seconds = (gather(data, role, name, rows, self.trunk.stem.weight.device) for name in ("mel", "seconds"))
-        return sound_features(mel, seconds)
+        return gather(data, role, "mfcc", rows, self.trunk.stem.weight.device)
 
 
 class TextTower(nn.Module):

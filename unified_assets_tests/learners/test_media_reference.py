@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from unified_assets.learners.media_reference_torch import LINEAR_ALONE, OFFSET, Reference, _left_out, _together, answers, head_name, mixed
+from unified_assets.learners.media_reference_torch import BLIND, LINEAR_ALONE, OFFSET, Reference, _left_out, _ridge, answers, head_name, mixed
 
 
 def rows_of_three_classes(count: int = 30, width: int = 8, noise: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,24 +21,31 @@ def test_what_is_left_out_in_closed_form_is_what_refitting_without_the_group_ans
     x = torch.nn.functional.pad(features.double(), (0, 1), value=OFFSET)
     wanted = torch.nn.functional.one_hot(target, 3).double()
     values, vectors = torch.linalg.eigh(x @ x.T)
+    together = [torch.nonzero(groups == number)[:, 0] for number in groups.unique()]
     shrunk = 1 / (values.clamp(min=0) + strength)
-    left = _left_out(vectors, shrunk, vectors @ (shrunk[:, None] * (vectors.T @ wanted)), _together(target, groups))
+    left = _left_out(vectors, shrunk, vectors @ (shrunk[:, None] * (vectors.T @ wanted)), together)
     for number in groups.unique():
         inside, rest = groups == number, groups != number
         refitted = torch.linalg.solve(x[rest].T @ x[rest] + strength * torch.eye(9, dtype=torch.float64), x[rest].T @ wanted[rest])
         assert torch.allclose(wanted[inside] - left[inside], x[inside] @ refitted, atol=1e-6)
 
 
-def test_groups_that_are_a_whole_class_are_not_left_out_together():
-    target = torch.tensor([0, 0, 1, 1])
-    assert _together(target, torch.tensor([5, 5, 6, 7])) == ()
-    assert [part.tolist() for part in _together(target, torch.tensor([5, 6, 5, 7]))] == [[0, 2]]
+def test_where_a_class_is_of_one_group_it_is_held_back_as_if_nothing_were_known():
+    features, target = rows_of_three_classes(noise=0.3)
+    x = torch.nn.functional.pad(features.double(), (0, 1), value=OFFSET)
+    whole = _ridge(x, target, torch.arange(30) % 3, 3)
+    single = _ridge(x, target, torch.arange(30), 3)
+    wanted, strength = torch.nn.functional.one_hot(target, 3).double(), BLIND[0] * float(features.double().square().sum(dim=1).mean())
+    held = torch.linalg.solve(x.T @ x + strength * torch.eye(9, dtype=torch.float64), x.T @ wanted)
+    share = float((whole * held).sum() / held.square().sum())  # logits are scaled besides
+    assert torch.allclose(whole, share * held, atol=1e-6)
+    assert float(single[:-1].norm() / single[-1].norm()) > float(whole[:-1].norm() / whole[-1].norm())
 
 
 def test_it_answers_by_classes_in_their_order_and_is_sure_of_little_where_rows_are_few():
     features, target = rows_of_three_classes(noise=0.05)
     reference = Reference(8, 3)
-    reference.fit(features, target, torch.arange(30))
+    reference.fit(features, target, torch.arange(30), 30)
     answered = reference(features)
     assert torch.equal(answered.argmax(dim=1), target)
     assert float(answered.max(dim=1).values.exp().max()) < 0.999
@@ -47,13 +54,26 @@ def test_it_answers_by_classes_in_their_order_and_is_sure_of_little_where_rows_a
 def test_noise_without_a_class_in_it_gives_answers_that_are_sure_of_nothing():
     features = torch.randn(60, 40, generator=torch.Generator().manual_seed(1))
     reference = Reference(40, 2)
-    reference.fit(features, torch.arange(60) % 2, torch.arange(60))
+    reference.fit(features, torch.arange(60) % 2, torch.arange(60), 60)
     assert float(reference(torch.randn(200, 40, generator=torch.Generator().manual_seed(3))).exp().max()) < 0.8
+
+
+def test_validation_rows_are_answered_by_a_fit_without_them_and_others_by_one_of_both_parts():
+    features, target = rows_of_three_classes(40)
+    both, train, whole = Reference(8, 3), Reference(8, 3), Reference(8, 3)
+    both.fit(features, target, torch.arange(40), 25)
+    train.fit(features[:25], target[:25], torch.arange(25), 25)
+    validation = np.arange(40) >= 25
+    assert torch.allclose(both(features, validation)[25:], train(features)[25:], atol=1e-5)
+    assert torch.equal(both(features, validation)[:25], both(features)[:25])
+    whole.fit(features, target, torch.arange(40), 40)
+    assert torch.allclose(both(features), whole(features), atol=0.2)  # they differ by what the features are standardised by
+    assert not torch.allclose(both(features)[25:], train(features)[25:], atol=0.2)
 
 
 def test_one_class_alone_is_not_fitted_and_the_network_answers():
     reference = Reference(4, 2)
-    reference.fit(torch.randn(6, 4), torch.zeros(6, dtype=torch.int64), torch.arange(6))
+    reference.fit(torch.randn(6, 4), torch.zeros(6, dtype=torch.int64), torch.arange(6), 6)
     assert head_name(reference.weights()) == "network"
 
 
