@@ -24,9 +24,9 @@ STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 7))  # times the me
 SCALES = tuple(2.0 ** (power / 2) for power in range(-4, 13))  # of one-hot regressions as logits
 BLIND = (10.0,)  # ... where a class is of one group: its rows are much alike, and leaving one of them out tells nothing
 OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that is hardly held back
-MIXES = tuple((network, linear) for network in (0.5, 1.0, 1.5, 2.0) for linear in (1.0, 0.5, 0.0))
+SHARES = (1 / 2, 2 / 3, 1 / 3, 5 / 6, 1.0)  # of the network in a mix, the preferred ones first
+SURENESS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # both weights of a mix together
 NETWORK_ALONE, LINEAR_ALONE = (1.0, 0.0), (0.0, 1.0)
-ALONE = ((0.0, 1.0), (0.0, 1.5), (0.0, 2.0))  # what a mix is compared with: surer answers alone are no gain of the network
 CLEAR, FEW = 1.0, 4  # standard errors by which validation rows must be likelier with the network than without; of so few rows, twice as many
 
 
@@ -91,16 +91,22 @@ class Reference(nn.Module):
 
     @torch.no_grad()
     def settle(self, network: Tensor, linear: Tensor, target: Tensor) -> None:
-        """Choose the mix by what both say of validation rows: (rows, classes) log-probabilities, (rows,) classes."""
+        """Choose the mix by what both say of validation rows: (rows, classes) log-probabilities, (rows,) classes.
+
+        Of the network's shares that are not clearly worse than the best, the one that SHARES prefers: few rows tell shares apart
+        badly, and equal ones do no harm (the one-standard-error rule: Breiman et al. 1984). Surer answers alone are no gain.
+        """
         place = torch.arange(len(target), device=target.device)
 
-        def likeliest(mixes: Sequence[tuple[float, float]]) -> tuple[Tensor, tuple[float, float]]:
+        def likeliest(share: float) -> tuple[Tensor, tuple[float, float]]:
+            mixes = [(share * sure, (1 - share) * sure) for sure in SURENESS]
             return max(((mixed(network, linear, mix)[place, target], mix) for mix in mixes), key=lambda found: float(found[0].mean()))
 
-        best, mix = likeliest(MIXES)
-        gain = best - likeliest(ALONE)[0]
-        error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else float("inf")
-        self.mix.copy_(torch.tensor(mix if float(gain.mean()) > CLEAR * (1 + FEW / len(gain)) * error else LINEAR_ALONE))
+        found = [likeliest(share) for share in SHARES]
+        best = max((likely for likely, _ in found), key=lambda likely: float(likely.mean()))
+        chosen, mix = next((likely, mix) for likely, mix in found if not _is_clear(best - likely, CLEAR))
+        counts = _is_clear(chosen - likeliest(0.0)[0], CLEAR * (1 + FEW / len(target)))
+        self.mix.copy_(torch.tensor(mix if counts else LINEAR_ALONE))
 
     def weights(self) -> tuple[float, float]:
         """What the network's and the linear classifier's log-probabilities count."""
@@ -111,6 +117,12 @@ class Reference(nn.Module):
         for name, value in self.named_buffers():
             state.setdefault(prefix + name, value)  # models made before there was one answer by their network
         super()._load_from_state_dict(state, prefix, *rest)
+
+
+def _is_clear(gain: Tensor, errors: float) -> bool:
+    """Whether a mean gain over rows is larger than so many of its standard errors."""
+    error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else float("inf")
+    return float(gain.mean()) > errors * error
 
 
 def mixed(network: Tensor, linear: Tensor, mix: tuple[float, float]) -> Tensor:

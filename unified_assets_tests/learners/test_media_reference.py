@@ -98,6 +98,16 @@ def test_a_network_counts_only_by_a_clear_gain_on_validation_rows():
     assert settled(one, other, target) == "network + linear"
 
 
+def test_equal_weights_are_kept_where_validation_rows_do_not_tell_others_to_be_better():
+    target = torch.tensor([0, 1] * 8)
+    sure, half = torch.nn.functional.one_hot(target, 2) * 0.8 + 0.1, torch.full((16, 2), 0.5)
+    place = torch.arange(16)[:, None]
+    reference = Reference(4, 2)
+    network, linear = torch.where(place < 9, sure, half), torch.where(place < 9, half, sure)  # nine right against seven
+    reference.settle(network.log(), linear.log(), target)
+    assert reference.mix[0] == reference.mix[1] > 0
+
+
 def test_one_validation_row_proves_nothing():
     assert settled(torch.tensor([[0.99, 0.01]]), torch.tensor([[0.01, 0.99]]), torch.tensor([0])) == "linear"
 

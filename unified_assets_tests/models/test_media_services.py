@@ -258,6 +258,23 @@ def test_before_a_step_the_linear_reference_answers_and_knows_as_much_as_the_bas
     assert accuracy(learner, data) >= spec.baseline(data).baseline
 
 
+def test_what_only_the_validation_part_shows_is_known_to_the_baseline_and_to_the_linear_reference():
+    data = task_of(VISION, "page", 60, classes=("one", "three", "two"))
+    ((name, arrays),) = data.arrays.items()
+    third = np.arange(60) % 5 == 4
+    pixels = np.where(third[:, None, None, None], np.random.default_rng(0).integers(0, 255, arrays["pixels"].shape), arrays["pixels"]).astype(np.uint8)
+    target = np.where(third, 1, 2 * np.asarray(data.target))
+    data = replace(data, arrays={name: arrays | {"pixels": pixels}}, target=target, split=np.where(third & (data.split == "train"), "valid", data.split))
+    learner = VISION.build(VISION.blueprint([data], None))
+    learner.fit_statistics([data], None)
+    rows = data.rows("test")
+    wanted = [data.info.classes[index] for index in target[rows]]
+    assert wanted.count("three") == 4
+    assert list(VISION.baseline(data).predictions) == wanted
+    assert learner.predict(data, rows).answers == wanted
+    assert "three" not in learner.predict(data, data.rows("valid")).answers  # answered without what they show
+
+
 def with_validation(data: TaskData) -> TaskData:
     return replace(data, split=np.where(np.arange(len(data)) < 16, "valid", data.split))
 
