@@ -303,6 +303,8 @@ class Learner(Protocol):
     default generator, which the training loop seeds; no state outside parameters and buffers, except caches that are a pure
     function of the data. A learner with nothing to optimise (a parser) may return a loss without gradient and no optimizers.
     One whose `predict` looks several times may have a `quick_predict` of the same form besides, for answers to unlabelled pairs.
+    One that weighs its parts may have a `settle(tasks)`, which sets those weights, buffers, by the validation side before each
+    validation, and a `head_of(task)` that says in words which part answers.
     """
 
     blueprint: Mapping[str, Any]

@@ -1,4 +1,7 @@
-"""Sounds in, classes out: a small residual network on log-mel pictures beside MFCC statistics, logits added."""
+"""Sounds in, classes out: a small residual network on log-mel pictures beside MFCC statistics, logits added.
+
+What that network counts beside a linear classifier of the same statistics, each task's validation part decides.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +14,10 @@ from torch.nn import functional
 from unified_assets.core.contracts import Prediction, TaskData
 from unified_assets.learners import audio_augment_torch as augment
 from unified_assets.learners import media_modules_torch as parts
-from unified_assets.learners.audio_features import MFCC, PARTS, cosine_basis
+from unified_assets.learners.audio_features import MFCC, PARTS, STATISTICS, cosine_basis
 from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.media_blueprints import role_in, rows_to_fit
+from unified_assets.learners.media_reference_torch import Reference, answers, fit_reference, head_name, settle_reference
 
 BATCH = 256
 STEM = 32
@@ -62,7 +66,7 @@ class SoundTrunk(nn.Module):
 
 
 class AudioLearner(nn.Module):
-    """One trunk, and for each task its norms, its head and its wide branch."""
+    """One trunk, and for each task its norms, its head, its wide branch and its linear reference."""
 
     def __init__(self, blueprint: Mapping[str, Any]) -> None:
         super().__init__()
@@ -74,14 +78,16 @@ class AudioLearner(nn.Module):
         pooled = blueprint["widths"][-1] * TIME_BINS
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled, len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(WIDE, len(task["classes"])) for name, task in self.tasks.items()})
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(STATISTICS, len(task["classes"])) for name, task in self.tasks.items()})
         self.pitch = nn.ModuleDict({self.norm_keys[name]: PitchStrength() for name in self.tasks})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     def _sound(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        return self._array(data, rows, task, "mel"), self._array(data, rows, task, "seconds")
+
+    def _array(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], name: str) -> Tensor:
         role = role_in(data, task["role"], ("mel", "seconds"))
-        device = self.trunk.stem.weight.device
-        mel, seconds = (torch.from_numpy(np.array(data.gather(role, name, rows))).to(device) for name in ("mel", "seconds"))
-        return mel, seconds
+        return torch.from_numpy(np.array(data.gather(role, name, rows))).to(self.trunk.stem.weight.device)
 
     def _logits(self, task: str, mel: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
         key = self.keys[task]
@@ -89,7 +95,10 @@ class AudioLearner(nn.Module):
         return self.heads[key](pooled), self.wide[key](sound_features(mel, seconds))
 
     def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """By the training part of each task (or the pairs): standardise its wide features, and see how far its pitch may be moved."""
+        """By the training part of each task (or the pairs): standardise its wide features, and see how far its pitch may be moved.
+
+        The linear reference is of the training part alone.
+        """
         for task in tasks:
             data, rows = rows_to_fit(task, pairs, self.tasks[task.info.task]["role"], ("mel", "seconds"))
             if len(rows):
@@ -98,6 +107,24 @@ class AudioLearner(nn.Module):
                     parts.wide_of(self.wide, self.keys[data.info.task]).fit(sound_features(mel, seconds))
                 if data.target is not None:
                     fit_pitch(self.pitch[self.norm_keys[data.info.task]], mel, np.asarray(data.target)[rows])
+            look = self.tasks[task.info.task]
+            fit_reference(self.reference_of(task.info.task), task, lambda rows, task=task, look=look: self._array(task, rows, look, "mfcc"))  # type: ignore[misc]
+
+    def reference_of(self, task: str) -> Reference:
+        """A task's linear reference."""
+        found = self.reference[self.keys[task]]
+        assert isinstance(found, Reference)
+        return found
+
+    def settle(self, tasks: Sequence[TaskData]) -> None:
+        """Decide by each task's validation part what the network counts beside the linear reference."""
+        self.eval()
+        for data in tasks:
+            settle_reference(self.reference_of(data.info.task), data, lambda rows, mix, data=data: self._answer(data, rows, mix, 1))  # type: ignore[misc]
+
+    def head_of(self, task: str) -> str:
+        """What answers a task, in words."""
+        return head_name(self.reference_of(task).weights())
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""
@@ -126,16 +153,35 @@ class AudioLearner(nn.Module):
         """The sounds as they are."""
         return self._answers(data, rows, 1)
 
-    @torch.no_grad()
     def _answers(self, data: TaskData, rows: np.ndarray, views: int) -> Prediction:
         self.eval()
+        mix, width = self.reference_of(data.info.task).weights(), len(self.tasks[data.info.task]["classes"])
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, mix, views), width))
+
+    @torch.no_grad()
+    def _answer(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float], views: int) -> Tensor:
         task = self.tasks[data.info.task]
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._answer(data, chosen, task, views), len(task["classes"])))
+        sound, mfcc = self._sound(data, rows, task), self._array(data, rows, task, "mfcc")
+        return self.log_probs(task, *sound, mfcc, mix, views=views, validation=data.split[rows] == "valid")
 
-    def _answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], views: int) -> Tensor:
-        return self.log_probs(task, *self._sound(data, rows, task), views=views)
+    def log_probs(
+        self,
+        task: Mapping[str, Any],
+        mel: Tensor,
+        seconds: Tensor,
+        mfcc: Tensor,
+        mix: tuple[float, float],
+        *,
+        views: int = VIEWS,
+        validation: np.ndarray | None = None,
+    ) -> Tensor:
+        """(batch, classes), weighed by `mix`: the network's mean over a few time scales, and what the linear reference says of the MFCC statistics.
 
-    def log_probs(self, task: Mapping[str, Any], mel: Tensor, seconds: Tensor, *, views: int = VIEWS) -> Tensor:
-        """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes), a mean over a few time scales."""
-        logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, views)])
-        return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
+        mel: (batch, mels, frames), seconds: (batch, 1) log, mfcc: (batch, STATISTICS) at the original rate, validation: (batch,) rows of that part.
+        """
+
+        def network() -> Tensor:
+            logits = torch.stack([torch.add(*self._logits(task["task"], view, seconds)) for view in augment.views(mel, views)])
+            return logits.log_softmax(dim=2).mean(dim=0)
+
+        return answers(mix, network, lambda: self.reference_of(task["task"])(mfcc, validation))

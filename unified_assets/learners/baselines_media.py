@@ -1,8 +1,8 @@
 """One task of a media model in; the majority class and a classical scikit-learn reference, scored on the test part, out.
 
-References see what the network sees: fitted on the training part, their few settings chosen on the validation part (by
-cross-validation where that is too small), one thread. They are bounded: at most a stated number of training rows, so that a
-big lake does not wait for its yardstick.
+References see what the model sees: their few settings are chosen on the validation part (by cross-validation of the training part
+where that is too small), and they are fitted on both, on one thread. They are bounded: at most a stated number of rows, so that
+a big lake does not wait for its yardstick.
 """
 
 import time
@@ -14,7 +14,7 @@ import numpy as np
 
 from unified_assets.core.contracts import BaselineScore, TaskData
 
-MOST_ROWS = 2500  # training rows an SVM sees
+MOST_ROWS = 2500  # training rows an SVM sees, and as many of validation
 MOST_FEATURES = 400  # principal components kept before an RBF SVM
 FOLDS = 3
 TUNING_ROWS = 900  # rows used to choose among settings
@@ -97,7 +97,7 @@ def _reference(
 ) -> BaselineScore:
     started = time.process_time()
     commonest, share = majority(data)
-    train, valid, test = _bounded(data.rows("train")), data.rows("valid"), data.rows("test")
+    train, valid, test = _bounded(data.rows("train")), _bounded(data.rows("valid")), data.rows("test")
     target = _names(data)
     if commonest is None or len(set(target[train])) < 2:
         answers = [commonest or ""] * len(test)
@@ -105,18 +105,22 @@ def _reference(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):
-        check = (features(valid), target[valid]) if len(valid) >= LEAST_VALID else None
-        model = fit(features(train), target[train], mirrored(train) if mirrored is not None else None, check)
+        values = features(train)
+        check = features(valid) if len(valid) else values[:0], target[valid]
+        model = fit(values, target[train], mirrored(np.concatenate([train, valid])) if mirrored is not None else None, check)
         answers = [str(answer) for answer in model.predict(features(test))]
     score = float(np.mean([answer == wanted for answer, wanted in zip(answers, target[test], strict=True)]))
-    return BaselineScore(majority=share, baseline=score, method=f"{method} (fitted on train)", cpu_s=time.process_time() - started, predictions=tuple(answers))
+    return BaselineScore(
+        majority=share, baseline=score, method=f"{method} (fitted on train and validation)", cpu_s=time.process_time() - started, predictions=tuple(answers)
+    )
 
 
 def _bounded(rows: np.ndarray) -> np.ndarray:
     return rows if len(rows) <= MOST_ROWS else np.sort(np.random.default_rng(0).permutation(rows)[:MOST_ROWS])
 
 
-def _svm(features: Matrix, target: np.ndarray, extra: Matrix | None, check: Check | None) -> Any:
+def _svm(features: Matrix, target: np.ndarray, extra: Matrix | None, check: Check) -> Any:
+    """extra: more of the rows of both parts, to be fitted on alone."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -130,13 +134,15 @@ def _svm(features: Matrix, target: np.ndarray, extra: Matrix | None, check: Chec
     inner = shrink.transform(features)
     scale = 1 / (inner.shape[1] * inner.var())
     options = [{"C": cost, "gamma": scale * factor} for cost in SVM_COSTS for factor in (0.1, 0.3, 1.0)]
-    chosen = _best(lambda setting: SVC(**setting), options, inner, target, _through(shrink, check))
+    through = _through(shrink, check)
+    chosen = _best(lambda setting: SVC(**setting), options, inner, target, through)
+    inner, target = _both(inner, target, through)
     if extra is not None:
         inner, target = np.concatenate([inner, shrink.transform(extra)]), np.concatenate([target, target])
     return make_pipeline(shrink, SVC(**chosen).fit(inner, target))
 
 
-def _linear(features: Matrix, target: np.ndarray, _extra: Matrix | None, check: Check | None) -> Any:
+def _linear(features: Matrix, target: np.ndarray, _extra: Matrix | None, check: Check) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -147,23 +153,28 @@ def _linear(features: Matrix, target: np.ndarray, _extra: Matrix | None, check: 
     def make(setting: dict[str, float]) -> Any:
         return LogisticRegression(max_iter=500, **setting)
 
-    chosen = _best(make, [{"C": cost} for cost in LINEAR_COSTS], inner, target, _through(scaler, check))
-    return make_pipeline(scaler, make(chosen).fit(inner, target))
+    through = _through(scaler, check)
+    chosen = _best(make, [{"C": cost} for cost in LINEAR_COSTS], inner, target, through)
+    return make_pipeline(scaler, make(chosen).fit(*_both(inner, target, through)))
 
 
-def _trees(features: Matrix, target: np.ndarray, _extra: Matrix | None, _check: Check | None) -> Any:
+def _trees(features: Matrix, target: np.ndarray, _extra: Matrix | None, check: Check) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(TREES, min_samples_leaf=2, random_state=0).fit(features, target)
+    return RandomForestClassifier(TREES, min_samples_leaf=2, random_state=0).fit(*_both(features, target, check))
 
 
-def _through(transform: Any, check: Check | None) -> Check | None:
-    return None if check is None else (transform.transform(check[0]), check[1])
+def _through(transform: Any, check: Check) -> Check:
+    return (transform.transform(check[0]) if len(check[0]) else np.zeros((0, 0), np.float32)), check[1]
 
 
-def _best(make: Callable[[Any], Any], options: Sequence[dict[str, float]], features: Matrix, target: np.ndarray, check: Check | None) -> dict[str, float]:
+def _both(features: Matrix, target: np.ndarray, check: Check) -> Check:
+    return (np.concatenate([features, check[0]]), np.concatenate([target, check[1]])) if len(check[0]) else (features, target)
+
+
+def _best(make: Callable[[Any], Any], options: Sequence[dict[str, float]], features: Matrix, target: np.ndarray, check: Check) -> dict[str, float]:
     """The setting that is best on the validation part, else by cross-validation; the middle one where classes are too rare to fold."""
-    if check is not None:
+    if len(check[0]) >= LEAST_VALID:
         return options[int(np.argmax([(make(option).fit(features, target).predict(check[0]) == check[1]).mean() for option in options]))]
     from sklearn.model_selection import StratifiedKFold
 

@@ -54,14 +54,16 @@ def _looked_up(pictures: Tensor, grid: Tensor) -> Tensor:
 
 
 def _coloured(pictures: Tensor, strength: Mapping[str, float]) -> Tensor:
-    def around_one(width: float, channels: int = 1) -> Tensor:
-        return 1 + (torch.rand(len(pictures), channels, 1, 1, device=pictures.device) * 2 - 1) * width
+    """Contrast and light about the mean, saturation, and each channel's gain: one linear map of each picture's colours."""
 
-    mean = pictures.mean(dim=(1, 2, 3), keepdim=True)
-    pictures = (pictures - mean) * around_one(strength["light"]) + mean * around_one(strength["light"])
-    luma = pictures.mean(dim=1, keepdim=True)
-    pictures = luma + (pictures - luma) * around_one(strength["saturation"])
-    return (pictures * around_one(strength["channel"], 3)).clamp(0, 1)
+    def around_one(width: float, channels: int = 1) -> Tensor:
+        return 1 + (torch.rand(len(pictures), channels, 1, device=pictures.device) * 2 - 1) * width
+
+    mean = pictures.mean(dim=(1, 2, 3))[:, None, None]
+    contrast, light = around_one(strength["light"]), around_one(strength["light"])
+    saturation, gain = around_one(strength["saturation"]), around_one(strength["channel"], 3)
+    kept = saturation * torch.eye(3, device=pictures.device) + (1 - saturation) / 3
+    return torch.baddbmm(gain * (light - contrast) * mean, gain * contrast * kept, pictures.flatten(2)).view(pictures.shape).clamp_(0, 1)
 
 
 def cut_mix(pictures: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,14 +26,14 @@ def orientation_maps(luma: Tensor) -> Tensor:
     padded = functional.pad(luma, (1, 1, 1, 1), mode="replicate")[:, 0]
     dx = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     dy = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
-    magnitude = (dx * dx + dy * dy + 1e-8).sqrt()
-    cosine, sine = (dx * dx - dy * dy) / magnitude, 2 * dx * dy / magnitude  # of the doubled angle, times magnitude
-    inverse = 1 / magnitude
+    square = dx * dx + dy * dy + 1e-8
+    magnitude = square.sqrt()
+    cosine, sine = (dx * dx - dy * dy) / square, 2 * dx * dy / square  # of the doubled angle
     maps = []
     for index in range(ORIENTATIONS):
         angle = 2 * math.pi * index / ORIENTATIONS
-        share = torch.relu(cosine * math.cos(angle) + sine * math.sin(angle)) * inverse
-        maps.append(magnitude * (share * share).square())
+        share = torch.add(cosine * math.cos(angle), sine, alpha=math.sin(angle)).relu()
+        maps.append(share.square().square() * magnitude)
     return torch.stack(maps, dim=1)
 
 
@@ -95,10 +95,19 @@ def page_features(pictures: Tensor, maps: Tensor) -> Tensor:
     return torch.cat([rows, columns, rough, hog(maps, 16), colour], dim=1)
 
 
+FEATURES = {"object": object_features, "glyph": glyph_features, "page": page_features}
+
+
+def classical_features(recipe: str, pictures: Tensor) -> Tensor:
+    """(batch, 3, side, side) as a recipe looks at it → what a classifier without a network gets: glyphs are made upright first."""
+    pictures = upright(pictures) if recipe == "glyph" else pictures
+    return FEATURES[recipe](pictures, orientation_maps(grey(pictures)))
+
+
 def upright(pictures: Tensor) -> Tensor:
     """(batch, 3, side, side): glyphs sheared until their ink stands upright, and centred (deskewing by moments: LeCun et al. 1998)."""
     luma, side = grey(pictures)[:, 0], pictures.shape[-1]
-    border = torch.cat([luma[:, 0], luma[:, -1], luma[:, :, 0], luma[:, :, -1]], dim=1).median(dim=1).values
+    border = torch.cat([luma[:, 0], luma[:, -1], luma[:, :, 0], luma[:, :, -1]], dim=1).sort(dim=1).values[:, 2 * side]  # ONNX knows no median
     ink = (luma - border[:, None, None]).abs()
     ink = ink / ink.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
     axis = torch.linspace(-1, 1, side, device=pictures.device)

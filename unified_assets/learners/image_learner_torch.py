@@ -1,4 +1,7 @@
-"""Pictures, pages and clips in, classes out: a small residual network beside fixed classical features, logits added."""
+"""Pictures, pages and clips in, classes out: a small residual network beside fixed classical features, logits added.
+
+What that network counts beside a linear classifier of the same features, each task's validation part decides.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +17,13 @@ from unified_assets.learners import image_features_torch as features
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
+from unified_assets.learners.media_reference_torch import Reference, answers, fit_reference, head_name, settle_reference
 from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
 BATCH = 128
-FEATURES = {"object": features.object_features, "glyph": features.glyph_features, "page": features.page_features}
-ZOOMS = {"object": (1.0, 0.88), "glyph": (1.0,), "page": (1.0,)}
+Views = Sequence[tuple[float, bool]]  # zoom, and whether mirrored
+PLAIN: Views = ((1.0, False),)
+VIEWS: Mapping[str, Views] = {"object": ((1.0, False), (1.0, True), (0.88, False), (0.88, True)), "glyph": PLAIN, "page": ((1.0, False), (1.0, True))}
 FIXED_MAPS = 2 * features.ORIENTATIONS + 3
 STEM = 48
 CLOSE_UP = "_close"  # norms of close-ups are apart from those of the frames they were cut from
@@ -46,7 +51,7 @@ class Trunk(nn.Module):
 
 
 class ImageLearner(nn.Module):
-    """One trunk, and for each task its norms, its head and its wide branch."""
+    """One trunk, and for each task its norms, its head, its wide branch and its linear reference."""
 
     def __init__(self, blueprint: Mapping[str, Any]) -> None:
         super().__init__()
@@ -61,6 +66,7 @@ class ImageLearner(nn.Module):
         pooled = {name: widths[-1] * (1 if task["recipe"] in {"object", "glyph"} else 2) for name, task in self.tasks.items()}
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled[name], len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @property
@@ -89,7 +95,7 @@ class ImageLearner(nn.Module):
         key = self.keys[task["task"]]
         with torch.no_grad():
             maps = features.orientation_maps(features.grey(pictures))
-            fixed = FEATURES[task["recipe"]](pictures, maps)
+            fixed = features.FEATURES[task["recipe"]](pictures, maps)
         pooled = self._pooled(pictures, maps, self.norm_keys[task["task"]], both=task["recipe"] == "page")
         return self._head(key, pooled), self.wide[key](fixed)
 
@@ -115,7 +121,7 @@ class ImageLearner(nn.Module):
     # ------------------------------------------------------------------------------------ Learner
 
     def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
+        """By each task's training part: its linear reference, and how its wide features are standardised; the latter by the pairs where it has none."""
         for task in tasks:
             looked = self.tasks[task.info.task]
             data, rows = rows_to_fit(task, pairs, looked["role"], ("pixels", "crops" if looked["recipe"] == "clip" else "size"))
@@ -123,6 +129,7 @@ class ImageLearner(nn.Module):
                 key = self.keys[data.info.task]
                 wide = parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0)  # type: ignore[misc]
                 parts.wide_of(self.wide, key).fit(wide)
+            fit_reference(self.reference_of(task.info.task), task, lambda chosen, task=task: self._classical(task, chosen))  # type: ignore[misc]
 
     @torch.no_grad()
     def _fixed(self, data: TaskData, rows: np.ndarray) -> Tensor:
@@ -130,7 +137,30 @@ class ImageLearner(nn.Module):
         if task["recipe"] == "clip":
             return self._clip_fixed(data, rows, task)
         pictures = augment.plain(self._pictures(data, rows, task), task["side"])
-        return FEATURES[task["recipe"]](pictures, features.orientation_maps(features.grey(pictures)))
+        return features.FEATURES[task["recipe"]](pictures, features.orientation_maps(features.grey(pictures)))
+
+    @torch.no_grad()
+    def _classical(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        task = self.tasks[data.info.task]
+        if task["recipe"] == "clip":
+            return self._clip_fixed(data, rows, task)
+        return features.classical_features(task["recipe"], augment.plain(self._pictures(data, rows, task), task["side"]))
+
+    def reference_of(self, task: str) -> Reference:
+        """A task's linear reference."""
+        found = self.reference[self.keys[task]]
+        assert isinstance(found, Reference)
+        return found
+
+    def settle(self, tasks: Sequence[TaskData]) -> None:
+        """Decide by each task's validation part what the network counts beside the linear reference."""
+        self.eval()
+        for data in tasks:
+            settle_reference(self.reference_of(data.info.task), data, lambda rows, mix, data=data: self._log_probs(data, rows, mix, PLAIN))  # type: ignore[misc]
+
+    def head_of(self, task: str) -> str:
+        """What answers a task, in words."""
+        return head_name(self.reference_of(task).weights())
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""
@@ -173,40 +203,47 @@ class ImageLearner(nn.Module):
 
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """Mean over a few fixed views, or over all frames of a clip."""
-        return self._answers(data, rows, ZOOMS[self.tasks[data.info.task]["recipe"]] if self._still(data) else ())
+        return self._answers(data, rows, None)
 
     def quick_predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """One view of a picture; a clip as ever."""
-        return self._answers(data, rows, (1.0,), flips=(False,))
+        return self._answers(data, rows, PLAIN)
 
-    def _still(self, data: TaskData) -> bool:
-        return str(self.tasks[data.info.task]["recipe"]) != "clip"
+    def _answers(self, data: TaskData, rows: np.ndarray, views: Views | None) -> Prediction:
+        self.eval()
+        mix, width = self.reference_of(data.info.task).weights(), len(self.tasks[data.info.task]["classes"])
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._log_probs(data, chosen, mix, views), width))
 
     @torch.no_grad()
-    def _answers(self, data: TaskData, rows: np.ndarray, zooms: Sequence[float], flips: Sequence[bool] = (False, True)) -> Prediction:
-        self.eval()
-        task = self.tasks[data.info.task]
-
-        def answer(chosen: np.ndarray) -> Tensor:
-            return self._still_answer(data, chosen, task, zooms, flips) if self._still(data) else self._clip_answer(data, chosen, task)
-
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(task["classes"])))
-
-    def _still_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], zooms: Sequence[float], flips: Sequence[bool]) -> Tensor:
-        return self.still_log_probs(task, self._pictures(data, rows, task), zooms=zooms, flips=flips)
+    def _log_probs(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float], views: Views | None) -> Tensor:
+        """(k, classes), the network and the linear reference weighed by `mix`."""
+        task, validation = self.tasks[data.info.task], data.split[rows] == "valid"
+        if task["recipe"] != "clip":
+            return self.still_log_probs(task, self._pictures(data, rows, task), mix, views, validation=validation)
+        fixed = self._clip_fixed(data, rows, task)
+        return answers(mix, lambda: self._clip_answer(data, rows, task, fixed), lambda: self.reference_of(data.info.task)(fixed, validation))
 
     def still_log_probs(
-        self, task: Mapping[str, Any], pictures: Tensor, *, zooms: Sequence[float] | None = None, flips: Sequence[bool] = (False, True)
+        self, task: Mapping[str, Any], pictures: Tensor, mix: tuple[float, float], views: Views | None = None, *, validation: np.ndarray | None = None
     ) -> Tensor:
-        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views."""
-        zooms = ZOOMS[task["recipe"]] if zooms is None else zooms
-        views = [augment.plain(pictures, task["side"], zoom, flip=flip) for zoom in zooms for flip in flips if task["strength"]["flip"] or not flip]
-        logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in views])
-        return logits.log_softmax(dim=2).mean(dim=0).log_softmax(dim=1)
+        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views. validation: (batch,) rows of that part."""
+        mirrored = bool(task["strength"]["flip"])
+        views = [(zoom, flip) for zoom, flip in VIEWS[task["recipe"]] if mirrored or not flip] if views is None else views
+        seen = {(zoom, flip): augment.plain(pictures, task["side"], zoom, flip=flip) for zoom, flip in views}
 
-    def _clip_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor:
+        def network() -> Tensor:
+            logits = torch.stack([torch.add(*self._still_logits(task, view)) for view in seen.values()])
+            return logits.log_softmax(dim=2).mean(dim=0)
+
+        def linear() -> Tensor:
+            whole = [features.classical_features(task["recipe"], view) for (zoom, _), view in seen.items() if zoom == 1.0]
+            return torch.stack([self.reference_of(task["task"])(fixed, validation) for fixed in whole]).mean(dim=0).log_softmax(dim=1)
+
+        return answers(mix, network, linear)
+
+    def _clip_answer(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any], fixed: Tensor) -> Tensor:
         frames, crops = self._clip(data, rows, task)
-        wide: Tensor = self.wide[self.keys[task["task"]]](self._clip_fixed(data, rows, task))
+        wide: Tensor = self.wide[self.keys[task["task"]]](fixed)
         count = frames.shape[1]
         deep = self._frame_logits(task, augment.to_float(frames.flatten(0, 1)), augment.to_float(crops.flatten(0, 1)))
         return torch.add(deep.view(len(rows), count, -1).mean(dim=1), wide).log_softmax(dim=1)
@@ -218,4 +255,4 @@ def _feature_count(task: Mapping[str, Any]) -> int:
         blank = torch.zeros(1, 2, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 2, 48, 48, 3, dtype=torch.uint8), torch.zeros(1, 2, 4)
         return clip_features(*blank).shape[1]
     pictures = torch.zeros(1, 3, side, side)
-    return FEATURES[task["recipe"]](pictures, torch.zeros(1, features.ORIENTATIONS, side, side)).shape[1]
+    return features.FEATURES[task["recipe"]](pictures, torch.zeros(1, features.ORIENTATIONS, side, side)).shape[1]

@@ -1,6 +1,7 @@
 """Pictures, sounds, clips and sentences in one space: contrastive on what occurs together, heads for the tasks that have labels.
 
-The contrastive loss is the symmetric InfoNCE of CLIP (Radford et al. 2021) between every two roles that a pair has.
+The contrastive loss is the symmetric InfoNCE of CLIP (Radford et al. 2021) between every two roles that a pair has. What the
+network counts beside a linear classifier of the same media's fixed features, each task's validation part decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,11 @@ from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.audio_learner_torch import SoundTrunk, fit_pitch
 from unified_assets.learners.audio_pitch_torch import PitchStrength
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
-from unified_assets.learners.media_blueprints import PAIR_LOOK, role_in, rows_to_fit
+from unified_assets.learners.media_blueprints import PAIR_LOOK, RECIPES, role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
+from unified_assets.learners.media_reference_torch import NETWORK_ALONE, Reference, answers, fit_reference, head_name, settle_reference
 from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
 from unified_assets.learners.scene_claims import CLAIMS, claims
 
@@ -62,6 +64,8 @@ class AlignLearner(nn.Module):
         grounded = [name for name, task in self.tasks.items() if _grounded(task)]
         self.reason = nn.ModuleDict({self.keys[name]: _reasoner(len(self.tasks[name]["classes"])) for name in grounded})
         self.claims = nn.ModuleDict({self.keys[name]: Claims(len(self.tasks[name]["classes"])) for name in grounded})
+        plain = {name: task for name, task in self.tasks.items() if task["inputs"] and not task["texts"]}
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(_fixed_inputs(task, own_side=True), len(task["classes"])) for name, task in plain.items()})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @staticmethod
@@ -119,7 +123,7 @@ class AlignLearner(nn.Module):
     # ------------------------------------------------------------------------------------ Learner
 
     def fit_statistics(self, tasks: Sequence[TaskData], pairs: TaskData | None) -> None:
-        """Standardise the wide features of each task by its training part, or by the pairs where it has none."""
+        """By each task's training part: its linear reference, and how its wide features are standardised; the latter by the pairs where it has none."""
         self.eval()
         for own in tasks:
             task = self.tasks[own.info.task]
@@ -128,6 +132,33 @@ class AlignLearner(nn.Module):
             data, rows = rows_to_fit(own, None if task["texts"] or not kind else pairs, role, ARRAYS.get(kind, ()))
             if len(rows) and task["inputs"]:
                 parts.wide_of(self.wide, self.keys[data.info.task]).fit(parts.in_batches(rows, BATCH, lambda chosen, data=data: self._fixed(data, chosen), 0))  # type: ignore[misc]
+
+            if (reference := self.reference_of(own.info.task)) is not None:
+                fit_reference(reference, own, lambda chosen, own=own: self._classical(own, chosen))  # type: ignore[misc]
+
+    def reference_of(self, task: str) -> Reference | None:
+        """A task's linear reference; none where texts are read."""
+        found = dict(self.reference.named_children()).get(self.keys[task])
+        assert found is None or isinstance(found, Reference)
+        return found
+
+    def settle(self, tasks: Sequence[TaskData]) -> None:
+        """Decide by each task's validation part what the network counts beside the linear reference."""
+        self.eval()
+        for data in tasks:
+            if (reference := self.reference_of(data.info.task)) is not None:
+                settle_reference(reference, data, lambda rows, mix, data=data: self._log_probs(data, rows, mix))  # type: ignore[misc]
+
+    def head_of(self, task: str) -> str:
+        """What answers a task, in words."""
+        reference = self.reference_of(task)
+        return head_name(NETWORK_ALONE if reference is None else reference.weights())
+
+    def _classical(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        task = self.tasks[data.info.task]
+        towers: Any = self.towers  # a ModuleDict types its members as bare modules
+        found = [towers[kind].classical(data, role_in(data, role, ARRAYS[kind]), rows, task["look"]) for role, kind in task["inputs"]]
+        return torch.cat(found, dim=1)
 
     def _fit_pitch(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> None:
         """See how far the sounds of a task may be moved in pitch; what occurs in pairs may be of any task, so no farther than the least."""
@@ -181,15 +212,24 @@ class AlignLearner(nn.Module):
         pooled, _ = self.towers[kind](pairs, role, rows, PAIR_LOOK, PAIRS)
         return self._embed(kind, pooled)
 
-    @torch.no_grad()
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """One plain view of each row."""
         self.eval()
+        reference = self.reference_of(data.info.task)
+        mix = NETWORK_ALONE if reference is None else reference.weights()
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._log_probs(data, chosen, mix), len(data.info.classes)))
 
-        def answer(chosen: np.ndarray) -> Tensor:
-            return torch.add(*self._logits(data, chosen)).log_softmax(dim=1)
+    @torch.no_grad()
+    def _log_probs(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float]) -> Tensor:
+        """(k, classes), the network and the linear reference weighed by `mix`."""
 
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, answer, len(data.info.classes)))
+        def linear() -> Tensor:
+            reference = self.reference_of(data.info.task)
+            assert reference is not None
+            out: Tensor = reference(self._classical(data, rows), data.split[rows] == "valid")
+            return out
+
+        return answers(mix, lambda: torch.add(*self._logits(data, rows)).log_softmax(dim=1), linear)
 
 
 class Claims(nn.Module):
@@ -220,8 +260,13 @@ def _grounded(task: Mapping[str, Any]) -> bool:
     return bool(task["texts"]) and any(kind == "image" for _, kind in task["inputs"])
 
 
-def _fixed_inputs(task: Mapping[str, Any]) -> int:
-    return GROUNDING if _grounded(task) else max(1, sum(fixed_width(kind, task["look"]) for _, kind in task["inputs"]))
+def _fixed_inputs(task: Mapping[str, Any], *, own_side: bool = False) -> int:
+    """Width of the fixed features; with `own_side`, those of pictures at the side that their recipe is made for."""
+    if _grounded(task):
+        return GROUNDING
+    look = task["look"]
+    side = RECIPES[look["recipe"]]["side"] if own_side else look["side"]
+    return max(1, sum(fixed_width(kind, look, side) for _, kind in task["inputs"]))
 
 
 def _sides(pairs: TaskData) -> list[tuple[str, str]]:

@@ -18,24 +18,26 @@ class PictureGraph(nn.Module):
     def __init__(self, learner: ImageLearner, task: Mapping[str, Any]) -> None:
         super().__init__()
         self.learner, self.task = learner, task
+        self.mix = learner.reference_of(task["task"]).weights()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (batch, side, side, 3) uint8 → (batch, classes) log probabilities."""
-        return self.learner.still_log_probs(self.task, to_float(pixels))
+        return self.learner.still_log_probs(self.task, to_float(pixels), self.mix)
 
 
 class SoundGraph(nn.Module):
     """One task on sounds."""
 
-    inputs = ("mel", "seconds")
+    inputs = ("mel", "seconds", "mfcc")
 
     def __init__(self, learner: AudioLearner, task: Mapping[str, Any]) -> None:
         super().__init__()
         self.learner, self.task = learner, task
+        self.mix = learner.reference_of(task["task"]).weights()
 
-    def forward(self, mel: Tensor, seconds: Tensor) -> Tensor:
-        """mel: (batch, mels, frames), seconds: (batch, 1) log → (batch, classes) log probabilities."""
-        return self.learner.log_probs(self.task, mel, seconds)
+    def forward(self, mel: Tensor, seconds: Tensor, mfcc: Tensor) -> Tensor:
+        """mel: (batch, mels, frames), seconds: (batch, 1) log, mfcc: (batch, statistics) → (batch, classes) log probabilities."""
+        return self.learner.log_probs(self.task, mel, seconds, mfcc, self.mix)
 
 
 def graph_of(learner: object, task: str) -> tuple[nn.Module | None, str]:

@@ -15,6 +15,7 @@ from unified_assets.learners import audio_augment_torch, image_augment_torch
 from unified_assets.learners import image_features_torch as features
 from unified_assets.learners.audio_learner_torch import TIME_BINS, WIDE, SoundTrunk, sound_features
 from unified_assets.learners.image_learner_torch import CLOSE_UP, Trunk
+from unified_assets.learners.media_blueprints import RECIPES
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
@@ -43,8 +44,14 @@ class PictureTower(nn.Module):
             varied = self.training and look["strength"] is not None
             pictures = image_augment_torch.jittered(pictures, look["side"], look["strength"]) if varied else image_augment_torch.plain(pictures, look["side"])
             maps = features.orientation_maps(features.grey(pictures))
-            fixed = features.glyph_features(pictures, maps) if look["recipe"] == "glyph" else features.object_features(pictures, maps)
+            fixed = features.FEATURES[look["recipe"]](pictures, maps)
         return self.trunk(pictures, maps, key).mean(dim=(2, 3)), fixed
+
+    @torch.no_grad()
+    def classical(self, data: TaskData, role: str, rows: np.ndarray, look: Mapping[str, Any]) -> Tensor:
+        """(k, features) for a classifier without a network, at the side its recipe is made for."""
+        pictures = image_augment_torch.to_float(gather(data, role, "pixels", rows, self.trunk.stem.weight.device))
+        return features.classical_features(look["recipe"], image_augment_torch.plain(pictures, RECIPES[look["recipe"]]["side"]))
 
 
 class ClipTower(nn.Module):
@@ -58,13 +65,21 @@ class ClipTower(nn.Module):
     def forward(self, data: TaskData, role: str, rows: np.ndarray, look: Mapping[str, Any], key: str) -> tuple[Tensor, Tensor]:
         """In training two random frames of each clip, else all."""
         device = self.trunk.stem.weight.device
-        frames, crops, mel, seconds, heard = (gather(data, role, name, rows, device) for name in ("pixels", "crops", "mel", "seconds", "heard"))
+        frames, crops, mel, heard = (gather(data, role, name, rows, device) for name in ("pixels", "crops", "mel", "heard"))
         with torch.no_grad():
+            seconds = gather(data, role, "seconds", rows, device)
             fixed = torch.cat([cached_clip_features(self._cache, data, role, rows, device), sound_features(mel, seconds) * heard, heard], dim=1)
         chosen = torch.randint(0, frames.shape[1], (2,)).tolist() if self.training else range(frames.shape[1])
         pooled = [self._frames(frames, chosen, 64, look, key), self._frames(crops, chosen, 48, look, key + CLOSE_UP)]
         mel = audio_augment_torch.varied(mel, self.pitch[key]()) if self.training else mel
         return torch.cat([*pooled, self.sounds(mel, key) * heard], dim=1), fixed
+
+    @torch.no_grad()
+    def classical(self, data: TaskData, role: str, rows: np.ndarray, _look: Mapping[str, Any]) -> Tensor:
+        """(k, features) for a classifier without a network: what is seen and heard."""
+        device = self.trunk.stem.weight.device
+        mfcc, heard = (gather(data, role, name, rows, device) for name in ("mfcc", "heard"))
+        return torch.cat([cached_clip_features(self._cache, data, role, rows, device), mfcc * heard, heard], dim=1)
 
     def _frames(self, frames: Tensor, chosen: Sequence[int], side: int, look: Mapping[str, Any], key: str) -> Tensor:
         count = len(chosen)
@@ -92,6 +107,11 @@ class SoundTower(nn.Module):
             mel = audio_augment_torch.varied(mel, self.pitch[key]()) if self.training else mel
             fixed = sound_features(mel, seconds)
         return self.trunk(mel, key), fixed
+
+    @torch.no_grad()
+    def classical(self, data: TaskData, role: str, rows: np.ndarray, _look: Mapping[str, Any]) -> Tensor:
+        """(k, features) for a classifier without a network."""
+        return gather(data, role, "mfcc", rows, self.trunk.stem.weight.device)
 
 
 class TextTower(nn.Module):
@@ -125,13 +145,12 @@ def text_of(data: TaskData, roles: Sequence[str], rows: np.ndarray) -> list[str]
     return ["\n".join(data.texts[role][int(row)] for role in roles) for row in rows]
 
 
-def fixed_width(kind: str, look: Mapping[str, Any]) -> int:
-    """How many fixed features a tower gives."""
+def fixed_width(kind: str, look: Mapping[str, Any], side: int) -> int:
+    """How many fixed features a tower gives of a picture of `side`; other inputs have one size."""
     if kind == "audio":
         return WIDE
     if kind == "video":
         blank = torch.zeros(1, 2, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 2, 48, 48, 3, dtype=torch.uint8), torch.zeros(1, 2, 4)
         return clip_features(*blank).shape[1] + WIDE + 1
-    pictures = torch.zeros(1, 3, look["side"], look["side"])
-    maps = torch.zeros(1, features.ORIENTATIONS, look["side"], look["side"])
-    return (features.glyph_features(pictures, maps) if look["recipe"] == "glyph" else features.object_features(pictures, maps)).shape[1]
+    pictures, maps = torch.zeros(1, 3, side, side), torch.zeros(1, features.ORIENTATIONS, side, side)
+    return features.FEATURES[look["recipe"]](pictures, maps).shape[1]

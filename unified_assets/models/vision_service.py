@@ -24,7 +24,7 @@ def baseline(data: TaskData) -> BaselineScore:
 
 MODEL = ModelSpec(
     name="vision_service",
-    version="2",
+    version="3",
     description="Classes of images, document pages and video clips: a small residual network beside HOG and colour features.",
     modalities=("image", "document"),
     subjects=frozenset({"image", "document", "video"}),

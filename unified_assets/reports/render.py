@@ -23,6 +23,7 @@ TASKS = {
     "score": "score",
     "error": "± error",
     "difference": "score − baseline",
+    "head": "answered by",
     "alone": "alone",
     "shared": "together − alone",
     "verdict": "verdict",
@@ -30,7 +31,7 @@ TASKS = {
 
 BELOW = "below its baseline"
 SHARES = ("accuracy", "exact_match")  # metrics that are shares of right answers
-OPTIONAL = ("alone", "shared")  # columns left out where nothing was measured
+OPTIONAL = ("head", "alone", "shared")  # columns left out where nothing was measured
 
 
 def render(files: RunFiles, *, name: str) -> str:
@@ -69,6 +70,7 @@ def _intro() -> Markup:
         "Scores are on the test side of each task. Majority: always answering the commonest class. "
         "Baseline: a classical method, learned and scored on the same split. "
         "Error: one standard error of the score, from the number of test examples alone. "
+        "Answered by: the part that counts, where the validation side decided whether a network adds to a linear classifier. "
         "Alone: the same model trained from the same seed without exchange, where that was measured."
     )
 

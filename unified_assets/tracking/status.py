@@ -7,7 +7,10 @@ from typing import Any
 from unified_assets.tracking import fingerprint, journal
 from unified_assets.tracking.champion import mean_score
 
-TASK_KEYS = ("task", "subject", "kind", "train", "valid", "test", "metric", "score", "majority", "baseline", "baseline_method", "alone", "beats_baseline")
+TASK_KEYS = (
+    *("task", "subject", "kind", "train", "valid", "test", "metric", "score", "majority"),
+    *("baseline", "baseline_method", "head", "alone", "beats_baseline"),
+)
 
 
 def status(state: Path, *, code_versions: Mapping[str, str]) -> dict[str, Any]:

@@ -168,8 +168,11 @@ def _keep(cache: Cache, state: TrainingState, folder: Path) -> None:
 
 
 def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | None]:
-    """Score the averaged weights; keep them if no round was better. Returns (whether kept, mean score)."""
+    """Score the averaged weights, their parts weighed; keep them if no round was better. Returns (whether kept, mean score)."""
     with state.averaged() as learner:
+        if hasattr(learner, "settle"):
+            with precision(order.device):
+                learner.settle(order.tasks)
         state.progress.scores = {data.info.task: _score(learner, data, order.device) for data in order.tasks}
         goods = [goodness(data, state.progress.scores[data.info.task]) for data in order.tasks]
         mean = over_tasks(goods, [len(data.rows("valid")) for data in order.tasks])

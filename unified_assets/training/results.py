@@ -111,6 +111,7 @@ def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | No
         "majority": None if baseline is None else baseline.majority,
         "baseline": reference,
         "baseline_method": None if baseline is None else baseline.method,
+        "head": learner.head_of(data.info.task) if hasattr(learner, "head_of") else None,
         "alone": None,
         "train": len(data.rows("train")),
         "valid": len(data.rows("valid")),

@@ -6,7 +6,7 @@ import numpy as np
 
 LEAST_CHECKED = 40  # validation rows from which a score says what a task still lacks
 SETTLED = 0.1  # need of a task without an error: one half solved then gets about four times the steps of one nearly solved
-UNKNOWN = 0.25  # ... and of one whose validation says nothing: too few rows, or not yet better than one constant answer
+UNKNOWN = 0.15  # ... and of one whose validation says nothing: too few rows, or not yet better than one constant answer
 
 
 def steps_of_tasks(sizes: Mapping[str, int], steps: int, needs: Mapping[str, float] | None = None) -> dict[str, int]:

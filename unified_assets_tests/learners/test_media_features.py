@@ -50,6 +50,36 @@ def test_a_flipped_plain_view_is_the_mirror_image():
     assert torch.allclose(image_augment_torch.plain(pictures, 32, flip=True), pictures.flip(3), atol=1e-5)
 
 
+NO_CHANGE = dict.fromkeys(("aspect", "rotation", "shear", "shift", "light", "saturation", "channel", "flip"), 0.0) | {"area": 1.0, "area_max": 1.0}
+
+
+def varied_by(what: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures whose red is none above and something below, and the same with one property varied."""
+    pictures = 0.3 + 0.4 * torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    pictures[:, 0, :8] = 0.0
+    assert torch.allclose(image_augment_torch.jittered(pictures, 16, NO_CHANGE), pictures, atol=1e-5)
+    torch.manual_seed(1)
+    varied = image_augment_torch.jittered(pictures, 16, NO_CHANGE | {what: 0.1})
+    assert float((varied - pictures).abs().mean()) > 1e-3
+    return pictures, varied
+
+
+def test_saturation_leaves_the_grey_of_a_picture_as_it_was():
+    pictures, varied = (values[:, :, 9:] for values in varied_by("saturation"))
+    assert torch.allclose(pictures.mean(dim=1), varied.mean(dim=1), atol=1e-5)
+
+
+def test_a_channels_gain_keeps_none_at_none():
+    _, varied = varied_by("channel")
+    assert float(varied[:, 0, :7].max()) == 0.0
+
+
+def test_light_changes_the_differences_of_channels_by_one_factor_a_picture():
+    before, after = (values[:, 1:, 9:] - values[:, :1, 9:] for values in varied_by("light"))
+    share = (after * before).sum(dim=(1, 2, 3)) / before.square().sum(dim=(1, 2, 3))
+    assert torch.allclose(after, share[:, None, None, None] * before, atol=1e-5)
+
+
 def test_cut_mix_keeps_targets_a_distribution():
     torch.manual_seed(1)
     _, target = image_augment_torch.cut_mix(torch.rand(4, 3, 16, 16), torch.eye(4))

@@ -11,6 +11,7 @@ import torch
 
 from unified_assets.core.contracts import TaskData, TaskInfo
 from unified_assets.core.media import DecodedAudio, DecodedDocument, DecodedImage, DecodedVideo, Page
+from unified_assets.learners.media_reference_torch import LINEAR_ALONE, NETWORK_ALONE
 from unified_assets.models.audio_service import MODEL as AUDIO
 from unified_assets.models.multimodal_service import MODEL as MULTIMODAL
 from unified_assets.models.vision_service import MODEL as VISION
@@ -64,6 +65,7 @@ def task_of(spec, role: str, count: int = 64, **more) -> TaskData:
 
 
 def train(spec, tasks, steps: int, pairs=None, seed: int = 0):
+    """A learner whose network answers alone."""
     torch.manual_seed(seed)
     learner = spec.build(json.loads(json.dumps(spec.blueprint(tasks, pairs))))
     learner.fit_statistics(tasks, pairs)
@@ -76,6 +78,12 @@ def train(spec, tasks, steps: int, pairs=None, seed: int = 0):
         learner.loss(data, generator.choice(data.rows("train"), 16, replace=False)).backward()
         for optimizer in optimizers:
             optimizer.step()
+    return by_network(learner)
+
+
+def by_network(learner):
+    for reference in learner.reference.values():
+        reference.mix.copy_(torch.tensor(NETWORK_ALONE))
     return learner
 
 
@@ -125,7 +133,7 @@ def test_a_model_learns_from_its_peers_answers_on_pairs(spec, role):
         optimizer.zero_grad()
         learner.loss(unlabelled, rows, soft[rows]).backward()
         optimizer.step()
-    assert accuracy(learner, data) >= 0.9
+    assert accuracy(by_network(learner), data) >= 0.9
 
 
 def pairs_of_pictures_and_sounds(count: int = 48) -> TaskData:
@@ -162,7 +170,7 @@ def test_other_classes_make_another_head():
     renamed = replace(data, info=replace(data.info, classes=("one", "three")))
     first, second = (VISION.build(VISION.blueprint([each], None)).state_dict() for each in (data, renamed))
     shared = {name for name in first if name in second}
-    assert not [name for name in shared if name.startswith(("heads.", "wide."))]
+    assert not [name for name in shared if name.startswith(("heads.", "wide.", "reference."))]
     assert [name for name in shared if name.startswith("trunk.")]
 
 
@@ -236,3 +244,83 @@ def test_quick_answers_on_pairs_are_of_one_look_and_have_the_same_form():
         assert quick.log_probs.shape == whole.log_probs.shape
         assert not np.array_equal(quick.log_probs, whole.log_probs)
         assert np.abs(np.exp(quick.log_probs).sum(axis=1) - 1).max() < 1e-5
+
+
+HEADS = [(VISION, "image"), (VISION, "page"), (VISION, "video"), (AUDIO, "audio"), (MULTIMODAL, "image"), (MULTIMODAL, "video")]
+
+
+@pytest.mark.parametrize(("spec", "role"), HEADS, ids=lambda value: getattr(value, "name", value))
+def test_before_a_step_the_linear_reference_answers_and_knows_as_much_as_the_baseline(spec, role):
+    data = task_of(spec, role)
+    learner = spec.build(spec.blueprint([data], None))
+    learner.fit_statistics([data], None)
+    assert learner.head_of(data.info.task) == "linear"
+    assert accuracy(learner, data) >= spec.baseline(data).baseline
+
+
+def test_what_only_the_validation_part_shows_is_known_to_the_baseline_and_to_the_linear_reference():
+    data = task_of(VISION, "page", 60, classes=("one", "three", "two"))
+    ((name, arrays),) = data.arrays.items()
+    third = np.arange(60) % 5 == 4
+    pixels = np.where(third[:, None, None, None], np.random.default_rng(0).integers(0, 255, arrays["pixels"].shape), arrays["pixels"]).astype(np.uint8)
+    target = np.where(third, 1, 2 * np.asarray(data.target))
+    data = replace(data, arrays={name: arrays | {"pixels": pixels}}, target=target, split=np.where(third & (data.split == "train"), "valid", data.split))
+    learner = VISION.build(VISION.blueprint([data], None))
+    learner.fit_statistics([data], None)
+    rows = data.rows("test")
+    wanted = [data.info.classes[index] for index in target[rows]]
+    assert wanted.count("three") == 4
+    assert list(VISION.baseline(data).predictions) == wanted
+    assert learner.predict(data, rows).answers == wanted
+    assert "three" not in learner.predict(data, data.rows("valid")).answers  # answered without what they show
+
+
+def with_validation(data: TaskData) -> TaskData:
+    return replace(data, split=np.where(np.arange(len(data)) < 16, "valid", data.split))
+
+
+@pytest.mark.parametrize(("spec", "role"), [(VISION, "image"), (AUDIO, "audio"), (MULTIMODAL, "audio")], ids=lambda value: getattr(value, "name", value))
+def test_a_network_that_learned_nothing_does_not_count(spec, role):
+    data = with_validation(task_of(spec, role))
+    learner = train(spec, [data], 0)
+    learner.settle([data])
+    assert learner.reference_of(data.info.task).weights() == LINEAR_ALONE
+    assert accuracy(learner, data) >= 0.9
+
+
+def test_a_network_counts_where_validation_shows_that_the_linear_reference_lacks_something():
+    data = with_validation(task_of(VISION, "image"))
+    learner = train(VISION, [data], 24)
+    reference = learner.reference_of(data.info.task)
+    reference.weight.copy_(-reference.weight)
+    reference.bias.zero_()
+    learner.settle([data])
+    assert learner.head_of(data.info.task) == "network"
+    assert accuracy(learner, data) >= 0.9
+
+
+def test_without_validation_rows_the_head_stays_linear():
+    data = task_of(AUDIO, "audio", 40)
+    learner = AUDIO.build(AUDIO.blueprint([data], None))
+    learner.fit_statistics([data], None)
+    learner.settle([data])
+    assert learner.head_of(data.info.task) == "linear"
+
+
+def test_a_model_made_before_there_were_references_answers_by_its_network():
+    data = task_of(VISION, "image", 40)
+    learner = train(VISION, [data], 4)
+    old = {name: value for name, value in learner.state_dict().items() if not name.startswith("reference.")}
+    copy = VISION.build(learner.blueprint)
+    copy.load_state_dict(old)
+    assert copy.head_of(data.info.task) == "network"
+    rows = data.rows("test")
+    assert np.array_equal(copy.predict(data, rows).log_probs, learner.predict(data, rows).log_probs)
+
+
+def test_scenes_with_sentences_have_no_linear_reference():
+    data = scenes_with_sentences(80)
+    learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], None))
+    learner.settle([data])
+    assert learner.reference_of("scenes") is None
+    assert learner.head_of("scenes") == "network"

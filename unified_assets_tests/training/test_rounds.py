@@ -65,8 +65,20 @@ def test_a_model_alone_is_trained_measured_and_written_whole(tmp_path):
     from safetensors.torch import load_file
 
     learner.load_state_dict(load_file(str(outcome.folder / "weights.safetensors")))
+    assert task["head"] == learner.head_of("things")
     data = tiny.dataset("ear").tasks[0]
     assert list(learner.predict(data, data.rows("test")).answers) == predictions["answer"].to_list()
+
+
+def test_what_is_settled_by_the_validation_side_is_part_of_the_weights(tmp_path):
+    from safetensors.torch import load_file
+
+    outcome = tiny.train("ear", tmp_path, members=("ear",))
+    learner = tiny.SPECS["ear"].build(json.loads((outcome.folder / "model.json").read_text())["blueprint"])
+    kept = load_file(str(outcome.folder / "weights.safetensors"))
+    learner.load_state_dict(kept)
+    learner.settle(tiny.dataset("ear").tasks)
+    assert float(learner.sure) == float(kept["sure"]) != 1.0
 
 
 def test_a_model_that_is_trained_is_not_trained_again(tmp_path):
