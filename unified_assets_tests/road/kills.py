@@ -2,9 +2,9 @@
 
     python kills.py FOLDER COUNT [FIRST_SEED]
 
-A kill hits one step, the run's worker, or everything at once. After each: no process, lease, lock or slot of the run is left, the tables and datasets
-are whole and the same, and the run is resumed as `train --resume` does it. Once it is through: each model has exactly one version more, in our
-records and in MLflow, and its weights are those of the undisturbed run. Prints a line of JSON for each kill and one at the end.
+A kill hits one step, the run's worker, or everything at once. After the latter two: no process, lease or lock of the run is left, and it is resumed as
+`train --resume` does it. Once it is through: each model has exactly one version more, in our records and in MLflow; weights, tables and datasets are
+those of the undisturbed run; no run is open, no slot taken. Prints a line of JSON for each kill and one at the end.
 
 Run workers and their fork servers are forked from this process, which has imported what they need and runs nothing of it: a start costs no import.
 """
@@ -43,8 +43,7 @@ def main() -> None:
     while kills < count:
         training += 1
         kills += lake.disturbed(training, chooser, typical_s, reference, most=count - kills)
-    told = {"kills": kills, "trainings": training, "seconds": round(time.monotonic() - began, 1), "equal": True}
-    sys.stdout.write(json.dumps({**told, "found": lake.found}) + "\n")
+    sys.stdout.write(json.dumps({"kills": kills, "trainings": training, "seconds": round(time.monotonic() - began, 1)}) + "\n")
 
 
 def _environment(folder: Path) -> None:
@@ -64,7 +63,7 @@ class Lake:
         from unified_assets.core.settings import Settings
 
         self.folder, self.settings = folder, Settings().absolute()
-        self.state, self.found = self.settings.state, {"left": 0, "doubled": 0, "different": 0}
+        self.state = self.settings.state
         if not self.settings.raw.is_dir():
             sample.write(self.settings.raw, scale=SCALE)
 

@@ -28,6 +28,15 @@ def test_the_second_step_reads_what_the_first_one_wrote(tmp_path):
     assert json.loads((tmp_path / "plan.json").read_text())["members"] == ["m0", "m1"]
 
 
+def test_a_model_that_joins_the_run_late_is_added_and_the_others_stay_as_they_were(tmp_path):
+    first = plan(tmp_path, cores=4, members=2)
+    joined = plan(tmp_path, cores=4, members=3)
+    assert {name: joined.models[name] for name in first.models} == first.models
+    assert joined.models.keys() == {"m0", "m1", "m2"}
+    assert json.loads((tmp_path / "plan.json").read_text())["members"] == ["m0", "m1", "m2"]
+    assert plan(tmp_path, members=2) == joined
+
+
 def test_seeds_differ_by_model_and_follow_from_the_preset(tmp_path):
     a, b = plan(tmp_path / "a").models, plan(tmp_path / "b").models
     assert a["m0"].seed == b["m0"].seed != a["m1"].seed
