@@ -28,7 +28,7 @@ FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
 MEANS_SCALE = 0.2  # of standardised features of word vectors, of which there are many, beside other dense ones
 COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
-VECTOR_LENGTH = 5.0  # of an encoder's vector among the standardised features
+SENTENCE_LENGTH, MATCH_LENGTH = 2.0, 5.0  # of an encoder's columns together, among standardised features: a text's, and those that compare two
 IMPOSSIBLE = -1e9
 
 
@@ -80,7 +80,9 @@ class NgramHead(nn.Module):
             self.match = nn.Sequential(nn.Linear(MATCHES + REMEMBERED, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 1, bias=False))
         self.dense_wide = nn.Linear(dense, self.outputs, bias=False)
         nn.init.zeros_(self.dense_wide.weight)
-        self.dense_deep = nn.Sequential(nn.Linear(self.dense, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
+        # Few rows are learned by heart where a network sees hundreds of columns of theirs; how two texts go together is not linear in them.
+        self.seen = self.dense - (0 if self.by_candidate else int(entry.get("vectors", 0)))
+        self.dense_deep = nn.Sequential(nn.Linear(self.seen, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
         for last in self._last_layers():
             nn.init.zeros_(last.weight)  # at first the wide branch speaks alone
         self._weighed: WeakKeyDictionary[TaskData, WeighedRows] = WeakKeyDictionary()
@@ -107,7 +109,7 @@ class NgramHead(nn.Module):
             spread = dense.std(axis=0)
             deviation = np.where(spread > 1e-6, spread, 1.0)
             if found.vectors:  # hundreds of columns together weigh as much as a few others do
-                deviation[self.dense - found.vectors : self.dense] *= math.sqrt(found.vectors) / VECTOR_LENGTH
+                deviation[self.dense - found.vectors : self.dense] *= math.sqrt(found.vectors) / (MATCH_LENGTH if self.by_candidate else SENTENCE_LENGTH)
             self.scale.copy_(torch.from_numpy(deviation))
         if data.target is not None and len(rows):
             if self.info.kind == "choice":
@@ -195,7 +197,7 @@ class NgramHead(nn.Module):
         wide = self.dense_wide(dense)
         if self.by_words:
             wide = wide + self.wide(ids, offsets, values)
-        deep = self.dense_deep(dense[:, : self.dense])
+        deep = self.dense_deep(dense[:, : self.seen])
         if self.width:
             deep = deep + self.deep(self.bag(ids, offsets, values))
         return wide, deep

@@ -60,6 +60,8 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
     found = features(data, method)
     hashes, _ = fit_index(found.sparse, feature_rows(data, method), limit=bucket_limit(data))
     entry |= {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
+    if found.vectors:
+        entry["vectors"] = found.vectors
     if len(data.rows("train")) < FEW_ROWS:
         entry["small"] = True
     if method == "sentence" and len(data.info.classes) <= FEW_CLASSES:
