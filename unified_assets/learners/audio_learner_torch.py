@@ -138,6 +138,8 @@ class AudioLearner(nn.Module):
         mel, seconds = self._sound(data, rows, task)
         with torch.no_grad():
             mel = augment.varied(mel, self.pitch[self.norm_keys[data.info.task]]())
+        if soft_targets is not None:
+            self.reference_of(data.info.task).taught.fill_(1.0)
         target = torch.as_tensor(np.asarray(data.target)[rows], device=mel.device) if soft_targets is None else parts.soft_target(soft_targets, mel.device)
         return parts.branch_loss(*self._logits(data.info.task, mel, seconds), target)
 

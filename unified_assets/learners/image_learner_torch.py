@@ -183,6 +183,7 @@ class ImageLearner(nn.Module):
 
     def _target(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None) -> Tensor:
         if soft_targets is not None:
+            self.reference_of(data.info.task).taught.fill_(1.0)
             return parts.soft_target(soft_targets, self._device)
         return torch.as_tensor(np.asarray(data.target)[rows], device=self._device)
 

@@ -188,6 +188,8 @@ class AlignLearner(nn.Module):
         """Loss of one varied view of each row."""
         self.train()
         deep, wide = self._logits(data, rows)
+        if soft_targets is not None and (reference := self.reference_of(data.info.task)) is not None:
+            reference.taught.fill_(1.0)
         target = torch.as_tensor(np.asarray(data.target)[rows], device=deep.device) if soft_targets is None else parts.soft_target(soft_targets, deep.device)
         return parts.branch_loss(deep, wide, target)
 

@@ -3,7 +3,8 @@
 Ridge regression on the classes, in its dual form. How strongly it is held back, and how sure its answers are, is decided by rows
 that are left out (the residuals of leaving out come in closed form: Allen 1974), all rows of a group together: a speaker, a film.
 A network counts only as far as the validation part says: where it shows no clear gain there, the linear classifier is the head.
-Validation rows are answered by a fit that left them out, all others by one of both parts.
+Validation rows are answered by a fit that left them out, all others by one of both parts. A network that peers have taught on
+unlabelled pairs has seen more than the labels: it counts unless the linear classifier is clearly better.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that 
 SHARES = (1 / 2, 2 / 3, 1 / 3, 5 / 6, 1.0)  # of the network in a mix, the preferred ones first
 SURENESS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # both weights of a mix together
 NETWORK_ALONE, LINEAR_ALONE = (1.0, 0.0), (0.0, 1.0)
+APART = 2.0  # standard errors by which a share must be worse than the best to be passed over: the linear part will have more rows than it had here
 CLEAR, FEW = 1.0, 4  # standard errors by which validation rows must be likelier with the network than without; of so few rows, twice as many
 
 
@@ -43,6 +45,7 @@ class Reference(nn.Module):
     whole_weight: Tensor
     whole_bias: Tensor
     mix: Tensor
+    taught: Tensor
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -53,6 +56,7 @@ class Reference(nn.Module):
         self.register_buffer("whole_weight", torch.zeros(features, classes))
         self.register_buffer("whole_bias", torch.zeros(classes))
         self.register_buffer("mix", torch.tensor(NETWORK_ALONE))
+        self.register_buffer("taught", torch.zeros(()))  # 1: the network has learned from peers' answers
 
     @property
     def is_fitted(self) -> bool:
@@ -94,18 +98,21 @@ class Reference(nn.Module):
         """Choose the mix by what both say of validation rows: (rows, classes) log-probabilities, (rows,) classes.
 
         Of the network's shares that are not clearly worse than the best, the one that SHARES prefers: few rows tell shares apart
-        badly, and equal ones do no harm (the one-standard-error rule: Breiman et al. 1984). Surer answers alone are no gain.
+        badly, and equal ones do no harm (as in the one-standard-error rule of Breiman et al. 1984). Surer answers alone are no gain.
+        Where peers have taught the network, the preference is the other way round.
         """
+        taught = bool(self.taught)
         place = torch.arange(len(target), device=target.device)
 
         def likeliest(share: float) -> tuple[Tensor, tuple[float, float]]:
             mixes = [(share * sure, (1 - share) * sure) for sure in SURENESS]
             return max(((mixed(network, linear, mix)[place, target], mix) for mix in mixes), key=lambda found: float(found[0].mean()))
 
-        found = [likeliest(share) for share in SHARES]
+        found = [likeliest(share) for share in (sorted(SHARES, reverse=True) if taught else SHARES)]
         best = max((likely for likely, _ in found), key=lambda likely: float(likely.mean()))
-        chosen, mix = next((likely, mix) for likely, mix in found if not _is_clear(best - likely, CLEAR))
-        counts = _is_clear(chosen - likeliest(0.0)[0], CLEAR * (1 + FEW / len(target)))
+        chosen, mix = next((likely, mix) for likely, mix in found if not _is_clear(best - likely, APART))
+        gain, errors = chosen - likeliest(0.0)[0], CLEAR * (1 + FEW / len(target))
+        counts = not _is_clear(-gain, errors) if taught else _is_clear(gain, errors)
         self.mix.copy_(torch.tensor(mix if counts else LINEAR_ALONE))
 
     def weights(self) -> tuple[float, float]:
@@ -156,9 +163,12 @@ def fit_reference(reference: Reference, data: TaskData, features: Callable[[np.n
 
 
 def settle_reference(reference: Reference, data: TaskData, log_probs: Callable[[np.ndarray, tuple[float, float]], Tensor]) -> None:
-    """Settle by a task's validation part. log_probs(rows, mix): (k, classes). Without such rows the mix stays as it was fitted: linear alone."""
+    """Settle by a task's validation part. log_probs(rows, mix): (k, classes). Without such rows: linear alone, or the network if it was taught."""
     rows = _spread(data.rows("valid"), MOST_CHECKED)
-    if data.target is None or not len(rows) or not reference.is_fitted:
+    if data.target is None or not reference.is_fitted:
+        return
+    if not len(rows):
+        reference.mix.copy_(torch.tensor(NETWORK_ALONE if bool(reference.taught) else LINEAR_ALONE))
         return
     linear = log_probs(rows, LINEAR_ALONE)
     reference.settle(log_probs(rows, NETWORK_ALONE), linear, torch.as_tensor(np.asarray(data.target, np.int64)[rows], device=linear.device))

@@ -108,6 +108,18 @@ def test_equal_weights_are_kept_where_validation_rows_do_not_tell_others_to_be_b
     assert reference.mix[0] == reference.mix[1] > 0
 
 
+def test_a_network_that_peers_taught_counts_unless_the_linear_classifier_is_clearly_better():
+    target = torch.tensor([0, 1] * 8)
+    sure, half = torch.nn.functional.one_hot(target, 2) * 0.8 + 0.1, torch.full((16, 2), 0.5)
+    heads = []
+    for network, linear in ((half, half), (sure, half), (half, sure)):
+        reference = Reference(4, 2)
+        reference.taught.fill_(1.0)
+        reference.settle(network.log(), linear.log(), target)
+        heads.append(head_name(reference.weights()))
+    assert heads == ["network", "network", "linear"]
+
+
 def test_one_validation_row_proves_nothing():
     assert settled(torch.tensor([[0.99, 0.01]]), torch.tensor([[0.01, 0.99]]), torch.tensor([0])) == "linear"
 
