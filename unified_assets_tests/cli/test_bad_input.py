@@ -87,7 +87,7 @@ def test_unknown_presets_models_fields_and_values_are_told_with_what_is_known(to
         (("--preset", "nonesuch"), "no preset of that name. Known: ablation, "),
         (("--preset", str(tmp_path / "gone.yaml")), "No such file"),
         (("--preset", str(broken)), "Give a readable YAML file of preset fields"),
-        (("--preset", str(field)), "`epoch` is 3: extra inputs are not permitted. Fields of a preset: batch_size, "),
+        (("--preset", str(field)), "`epoch` is 3: extra inputs are not permitted. Fields of a preset: ablation_seeds, batch_size, "),
         (("--preset", str(value)), "`epochs` is 'two': input should be a valid integer"),
         (("--models", "vision"), "no such model. Known models: audio_service, "),
     ):
