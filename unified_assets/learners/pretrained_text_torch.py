@@ -26,8 +26,8 @@ class SentenceEncoder:
             fix = 'Install the extra: `pip install "unified-assets[pretrained]"`.'
             raise InvalidSetting(source="preset", field="pretrained_text", value=str(folder), problem="transformers is not installed", fix=fix) from error
         closed: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
         try:
             with torch.random.fork_rng(devices=[]):  # parts that a folder lacks are drawn at random: not from the numbers of a training
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **closed)
