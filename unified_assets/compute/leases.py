@@ -20,7 +20,8 @@ from unified_assets.compute.pausing import paused_since
 from unified_assets.compute.queueing import Machine, grant
 from unified_assets.core.errors import DeviceNotAvailable, InsufficientResources
 
-LOOK_S = 0.5  # a waiting ask looks this often for holders that died
+LOOK_S = 0.5  # one of the waiting asks looks this often for holders that died
+CHECK_S = 5.0  # and each whether it is held without having been told: who grants may die in between
 SAY_S = 10.0  # and says this often that it waits
 FOREIGN_GPU_S = 600.0  # patience with other programs' GPU memory
 
@@ -224,29 +225,31 @@ class LeaseBroker:
         return {int(index): gib for index, gib in json.loads(record.read_text(encoding="utf-8")).items()}
 
     def _wait(self, ask: Ask, waiting: Callable[[str], None], leave_gpu: Callable[[], None]) -> Ask:
-        """Return the ask as held. Reads the ledger when it changed; looks for dead holders now and then."""
-        started = looked = time.monotonic()
+        """Return the ask as held. Looks at its own file; one of those that wait looks for dead holders now and then."""
+        started = checked = looked = time.monotonic()
         said, stamp, pause_s = started - SAY_S + 0.2, None, 0.002
         while True:
-            now = self._ledger.stamp()
-            if now != stamp:
-                stamp = now
+            now = time.monotonic()
+            if self._ledger.granted(ask.ask_id) or now - checked >= CHECK_S:
+                checked = now
                 mine = next((other for other in self._ledger.read() if other.ask_id == ask.ask_id), None)
                 if mine is not None and mine.state == "held":
                     return mine
+            if self._residents and (at := self._ledger.stamp()) != stamp:
+                stamp = at
                 if self.gpu_wanted(ask.model):
                     leave_gpu()
                     self.leave_gpu(ask.model)
-            if time.monotonic() - looked >= LOOK_S:
-                looked = time.monotonic()
+            if self._ledger.turn_to_look(LOOK_S):
                 with self._ledger.guard() as asks:
                     self._grant(asks)
-                    reason = self._reason(ask, asks)
-                if time.monotonic() - said >= SAY_S:
-                    said = time.monotonic()
-                    waiting(reason)
+            if ask.gpu_memory_gib and now - looked >= LOOK_S:
+                looked = now
                 self._give_up_on_lost_gpu(ask)
-                self._give_up_on_foreign_gpu(ask, time.monotonic() - started)
+                self._give_up_on_foreign_gpu(ask, now - started)
+            if now - said >= SAY_S:
+                said = now
+                waiting(self._reason(ask, self._ledger.read()))
             time.sleep(pause_s)
             pause_s = min(0.03, pause_s * 1.5)
 

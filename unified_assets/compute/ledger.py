@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+TOLD = ".held"  # an empty file of this name beside an ask's lock says that it is held
 _inherited: set[int] = set()  # descriptors of locks that a forked child must close: it inherits the lock otherwise
 _registered: list[bool] = []
 
@@ -60,10 +61,13 @@ class Ledger:
             before = self.read()
             asks = [ask for ask in before if self._alive(ask.ask_id)]
             self._sweep({ask.ask_id for ask in asks})
-            written = [asdict(ask) for ask in before]
+            written, held = [asdict(ask) for ask in before], {ask.ask_id for ask in before if ask.state == "held"}
             yield asks
             if [asdict(ask) for ask in asks] != written:
                 self._write(asks)
+            for ask in asks:
+                if ask.state == "held" and ask.ask_id not in held:
+                    self._told(ask.ask_id).touch()
         finally:
             os.close(descriptor)
 
@@ -81,6 +85,7 @@ class Ledger:
         """Take an ask of this process out; call it under the guard."""
         asks[:] = [ask for ask in asks if ask.ask_id != ask_id]
         self._path(ask_id).unlink(missing_ok=True)
+        self._told(ask_id).unlink(missing_ok=True)
         descriptor = self._descriptors.pop(ask_id, None)
         if descriptor is not None:
             _inherited.discard(descriptor)
@@ -92,6 +97,21 @@ class Ledger:
             return [Ask(**entry) for entry in json.loads(self._file.read_text(encoding="utf-8"))]
         except FileNotFoundError:
             return []
+
+    def granted(self, ask_id: str) -> bool:
+        """Whether an ask was told that it is held: what a waiting one looks at, since reading all asks costs more the more wait."""
+        return self._told(ask_id).exists()
+
+    def turn_to_look(self, every_s: float) -> bool:
+        """Whether nobody has looked for dead holders for so long; the caller then does, and the others need not."""
+        looked = self.folder / "looked"
+        try:
+            if time.time() - looked.stat().st_mtime < every_s:
+                return False
+        except FileNotFoundError:
+            pass
+        looked.touch()
+        return True
 
     def stamp(self) -> tuple[int, int] | None:
         """Changes whenever the ledger does."""
@@ -109,13 +129,16 @@ class Ledger:
     def _path(self, ask_id: str) -> Path:
         return self._asks / f"{ask_id}.lock"
 
+    def _told(self, ask_id: str) -> Path:
+        return self._asks / f"{ask_id}{TOLD}"
+
     def _alive(self, ask_id: str) -> bool:
         return ask_id in self._descriptors or locked(self._path(ask_id))
 
     def _sweep(self, living: set[str]) -> None:
         """Remove files of the dead: asks that were dropped, and those whose process died before they were entered."""
         for name in os.listdir(self._asks):  # noqa: PTH208 - names only: this runs at every grant
-            if name.removesuffix(".lock") not in living and not locked(self._asks / name):
+            if name.removesuffix(".lock").removesuffix(TOLD) not in living and (name.endswith(TOLD) or not locked(self._asks / name)):
                 with suppress(FileNotFoundError):
                     (self._asks / name).unlink()
         for leftover in self.folder.glob("ledger.*.tmp"):

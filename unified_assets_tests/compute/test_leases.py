@@ -282,3 +282,25 @@ def test_a_gpu_that_is_lost_while_a_model_waits_for_it_is_told_and_holds_up_nobo
         assert lease.device == "cpu"
     with Ledger(tmp_path).guard() as asks:
         assert asks == []
+
+
+def test_asks_that_wait_look_at_a_file_of_their_own_and_not_at_all_the_others(tmp_path, monkeypatch):
+    reads, plain = [], Ledger.read
+
+    def counted(ledger):
+        reads.append(ledger)
+        return plain(ledger)
+
+    monkeypatch.setattr(Ledger, "read", counted)
+    brokers = [LeaseBroker(tmp_path, Inventory(cores=1, memory_gib=4)) for _ in range(30)]
+
+    def work(place):
+        with brokers[place].round(f"model_{place}", 1):
+            time.sleep(0.01)
+
+    workers = [threading.Thread(target=work, args=(place,)) for place in range(30)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(reads) <= 6 * 30  # entering, leaving, being granted, saying once that it waits, and a look twice a second; not once a change of the rest
