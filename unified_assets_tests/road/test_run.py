@@ -70,7 +70,7 @@ extra = {"model.json": ""}
 model = torch.jit.load(sys.argv[1], _extra_files=extra)
 about = json.loads(extra["model.json"])
 with torch.no_grad():
-    out = model(torch.rand(4, 32, 64), torch.zeros(4, 1))
+    out = model(torch.rand(4, 32, 64), torch.zeros(4, 1), torch.rand(4, 105))
 print(json.dumps({"classes": about["classes"], "shape": list(out.shape), "sums": [round(float(value), 4) for value in out.exp().sum(1)]}))
 """
 
