@@ -4,6 +4,7 @@ Ray is imported here only. Every node sees the raw root and the state folder und
 version of this program; what differs is told before anything starts.
 """
 
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ def connect(address: str) -> Any:
         raise _refused(address, "Ray is not installed", 'Install the extra: `pip install "unified-assets[ray]"`.') from error
     if not ray.is_initialized():
         try:
-            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="error")
+            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise _refused(address, f"no Ray cluster answers ({error})", "Start one with `ray start --head`, or leave the setting out.") from error
     return ray
