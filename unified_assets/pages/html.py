@@ -18,6 +18,7 @@ __all__ = [
     "COLOURS",
     "Markup",
     "bars",
+    "details",
     "escape",
     "facts",
     "figure",
@@ -31,6 +32,7 @@ __all__ = [
     "page",
     "pairs",
     "paragraph",
+    "picture",
     "quote",
     "section",
     "show",
@@ -147,14 +149,25 @@ def _token(name: str) -> str:
 
 def figure(pixels: np.ndarray, caption: object, *, side: int = 160) -> Markup:
     """A thumbnail with words under it. pixels: (height, width[, 3]) uint8."""
-    tiny = ' class="tiny"' if max(pixels.shape[:2]) < side else ""
-    return Markup(f'<figure><img{tiny} src="{thumbnail(pixels, side)}" alt="" loading="lazy"><figcaption>{escape(caption)}</figcaption></figure>')
+    return picture(thumbnail(pixels, side), caption, tiny=max(pixels.shape[:2]) < side)
+
+
+def picture(source: str, caption: object, *, tiny: bool = False) -> Markup:
+    """A picture that is there as a data URI already, with words under it; `tiny`: shown larger, each of its pixels. Any other source leaves the words."""
+    enlarged = ' class="tiny"' if tiny else ""
+    shown = f'<img{enlarged} src="{escape(source)}" alt="" loading="lazy">' if source.startswith("data:image/") else ""
+    return Markup(f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>")
 
 
 def quote(text: str, caption: object, *, limit: int = 400) -> Markup:
     """The beginning of a text with words under it, as large as a thumbnail."""
     shown = text if len(text) <= limit else text[:limit] + "…"
     return Markup(f"<figure><blockquote>{escape(shown)}</blockquote><figcaption>{escape(caption)}</figcaption></figure>")
+
+
+def details(heading: object, *parts: object) -> Markup:
+    """Parts that open under their heading when it is clicked."""
+    return Markup(f"<details><summary>{escape(heading)}</summary>\n{join(parts, chr(10))}</details>")
 
 
 def gallery(figures: Iterable[Markup]) -> Markup:

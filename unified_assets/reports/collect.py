@@ -1,13 +1,15 @@
 """The files of a run → tables: rounds, leases, results of models, failures. Tolerates what a failed run has not written."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.errors import InvalidSetting, StaleSchema
+from unified_assets.store.local import Store, read_table
 from unified_assets.tracking import journal
 from unified_assets.training.logs import merge_logs, read_lines
 
@@ -22,6 +24,8 @@ class RunFiles:
     rounds: pl.DataFrame
     leases: pl.DataFrame
     results: Mapping[str, Mapping[str, Any]]
+    evaluations: Mapping[str, Mapping[str, Any]]  # model → task → confusions, calibration, worst mistakes
+    paths: Mapping[str, str]  # example → the file it stands in, of those mistakes
     registered: Mapping[str, Mapping[str, Any]]
     kept: Mapping[str, Mapping[str, Any]]  # models already trained: the entry in force
     failures: list[dict[str, Any]]
@@ -31,7 +35,7 @@ class RunFiles:
 
 
 def collect(run_dir: Path, *, state: Path) -> RunFiles:
-    """Read what a run has written so far."""
+    """Read what a run has written so far; besides that only the registry's mirror, and where the examples of mistakes stand."""
     run_dir.mkdir(parents=True, exist_ok=True)
     rounds, leases = merge_logs(run_dir)
     members = journal.read_json(run_dir / "members.json")
@@ -43,6 +47,7 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         for model, identity in members.get("identities", {}).items()
         if model in members.get("skipped", {}) and (entry := journal.version_with_identity(mirrors.get(model, {}), identity)) is not None
     }
+    evaluations = {path.parents[1].name: journal.read_json(path) for path in sorted((run_dir / "models").glob("*/final/evaluation.json"))}
     return RunFiles(
         run=journal.read_json(run_dir / "run.json"),
         plan=journal.read_json(run_dir / "plan.json"),
@@ -50,6 +55,8 @@ def collect(run_dir: Path, *, state: Path) -> RunFiles:
         rounds=rounds,
         leases=leases,
         results={path.parents[1].name: journal.read_json(path) for path in sorted((run_dir / "models").glob("*/final/results.json"))},
+        evaluations=evaluations,
+        paths=_paths(state, {one["example_id"] for tasks in evaluations.values() for task in tasks.values() for one in task["worst"]}),
         registered={model: {**entry, "champion": entry["version"] == champions.get(model)} for model, entry in registered.items()},
         kept=kept,
         failures=journal.failures(run_dir),
@@ -68,6 +75,19 @@ def find_run(state: Path, name: str) -> Path:
         fix = f"Newest runs: {', '.join(known[:5]) or 'none yet'}."
         raise InvalidSetting(source="report", field="run", value=name, problem=problem, fix=fix)
     return journal.run_folder(state, found[0])
+
+
+def _paths(state: Path, examples: AbstractSet[str]) -> dict[str, str]:
+    """Where these examples stand, as far as the examples in force still have them."""
+    version = Store(state).current("allocation") if examples else None
+    if version is None:
+        return {}
+    try:
+        known = read_table(version / "examples", "examples", columns=["example_id", "inputs"])
+    except StaleSchema:
+        return {}
+    found = known.filter(pl.col("example_id").is_in(sorted(examples))).with_columns(pl.col("inputs").list.first().struct.field("path"))
+    return dict(found.select("example_id", "path").iter_rows())
 
 
 def _lessons(run_dir: Path) -> list[dict[str, Any]]:

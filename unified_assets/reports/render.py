@@ -10,7 +10,9 @@ from unified_assets.pages.markup import Markup
 from unified_assets.pages.plots import lines
 from unified_assets.reports.collect import RunFiles
 from unified_assets.reports.gantt import gantt
+from unified_assets.reports.mistakes import mistakes
 from unified_assets.training.ablation import summary
+from unified_assets.training.metrics import SHARES
 
 TASKS = {
     "model": "model",
@@ -23,15 +25,16 @@ TASKS = {
     "score": "score",
     "error": "± error",
     "difference": "score − baseline",
+    "interval": "95 % of it",
     "head": "answered by",
     "alone": "alone",
     "shared": "together − alone",
+    "champion": "champion",
     "verdict": "verdict",
 }
 
 BELOW = "below its baseline"
-SHARES = ("accuracy", "exact_match")  # metrics that are shares of right answers
-OPTIONAL = ("head", "alone", "shared")  # columns left out where nothing was measured
+OPTIONAL = ("interval", "head", "alone", "shared", "champion")  # columns left out where nothing was measured
 
 
 def render(files: RunFiles, *, name: str) -> str:
@@ -41,6 +44,7 @@ def render(files: RunFiles, *, name: str) -> str:
         _overview(files, name),
         section("Failures", *_failures(files)),
         section("Tasks", _intro(), *_tasks(files)),
+        section("Mistakes", *mistakes(files)),
         section("Versions", *_versions(files)),
         section("Progress", *_curves(files)),
         section("Who computed when", gantt(files.leases)),
@@ -70,6 +74,8 @@ def _intro() -> Markup:
         "Scores are on the test side of each task. Majority: always answering the commonest class. "
         "Baseline: a classical method, learned and scored on the same split. "
         "Error: one standard error of the score, from the number of test examples alone. "
+        "95 % of it: bootstrap of the difference on the same test examples. "
+        "Champion: the version in force before, on the same examples. "
         "Answered by: the part that counts, where the validation side decided whether a network adds to a linear classifier. "
         "Alone: the same model trained from the same seed without exchange, where that was measured."
     )
@@ -81,34 +87,50 @@ def _entries(files: RunFiles) -> dict[str, Mapping[str, Any]]:
 
 
 def _tasks(files: RunFiles) -> list[Markup]:
-    rows = [_task_row(model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", [])]
+    rows = [_task_row(model, task, _champions(entry)) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", [])]
     losing = [f"{row['model']} / {row['task']}" for row in rows if str(row["verdict"]).startswith(BELOW)]
     out = [note(f"Below their classical baseline: {', '.join(losing)}", "warn")] if losing else []
     shown = {key: heading for key, heading in TASKS.items() if key not in OPTIONAL or any(row[key] is not None for row in rows)}
     return [*out, table(rows, shown) if rows else paragraph("no task was scored")]
 
 
-def _task_row(model: str, task: Mapping[str, Any]) -> dict[str, object]:
-    score, baseline, alone = task.get("score"), task.get("baseline"), task.get("alone")
+def _champions(entry: Mapping[str, Any]) -> dict[str, float | None]:
+    """Task → what the champion that was in force scores on the examples of the comparison."""
+    return {one["task"]: one["champion"] for one in entry.get("comparisons", []) if one["reference"].startswith("champion")}
+
+
+def _task_row(model: str, task: Mapping[str, Any], champions: Mapping[str, float | None]) -> dict[str, object]:
+    score, baseline, alone, interval = task.get("score"), task.get("baseline"), task.get("alone"), task.get("over_baseline")
     return {
         **{key: _rounded(task.get(key)) for key in TASKS},
         "model": model,
         "error": _rounded(_standard_error(task)),
         "difference": None if score is None or baseline is None else _rounded(score - baseline),
+        "interval": None if interval is None else f"{interval[0]:+.3f} … {interval[1]:+.3f}",
+        "champion": _rounded(champions.get(task["task"])),
         "shared": None if score is None or alone is None else _rounded(score - alone),
         "verdict": _verdict(task),
     }
 
 
 def _verdict(task: Mapping[str, Any]) -> str:
-    """Where the score stands beside the baseline; a difference smaller than the score's own error says so."""
-    score, baseline, error = task.get("score"), task.get("baseline"), _standard_error(task)
+    """Where the score stands beside the baseline; a difference that chance explains says so."""
+    score, baseline = task.get("score"), task.get("baseline")
     if score is None or baseline is None or task.get("beats_baseline") is None:
         return "not measured"
     if score == baseline:
         return "equal to its baseline"
     side = "above its baseline" if task["beats_baseline"] else BELOW
-    return f"{side}, within its error" if error is not None and abs(score - baseline) < error else side
+    return f"{side}, within its error" if _is_chance(task) else side
+
+
+def _is_chance(task: Mapping[str, Any]) -> bool:
+    """Whether the interval of the difference holds zero; of an older run, whether the difference is below the score's own error."""
+    if task.get("over_baseline") is not None:
+        low, high = task["over_baseline"]
+        return bool(low <= 0 <= high)
+    error = _standard_error(task)
+    return error is not None and abs(task["score"] - task["baseline"]) < error
 
 
 def _standard_error(task: Mapping[str, Any]) -> float | None:

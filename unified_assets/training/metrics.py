@@ -7,6 +7,7 @@ import numpy as np
 from unified_assets.core.contracts import TaskData
 
 LOWER_IS_BETTER = frozenset({"mean_absolute_error"})
+SHARES = frozenset({"accuracy", "exact_match"})  # metrics that are shares of right answers
 
 
 def target_texts(data: TaskData, rows: np.ndarray) -> list[str]:

@@ -12,8 +12,9 @@ import polars as pl
 
 from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, SentenceVectors, TaskData
 from unified_assets.training import knowledge
+from unified_assets.training.evaluation import evaluate, paired_interval
 from unified_assets.training.loop import blueprint
-from unified_assets.training.metrics import at_least, is_correct, score, target_texts
+from unified_assets.training.metrics import SHARES, at_least, is_correct, score, target_texts
 from unified_assets.training.orders import RoundOrder
 from unified_assets.training.state import TrainingState
 from unified_assets.training.steps import precision
@@ -33,6 +34,8 @@ def write_final(
 ) -> dict[str, Any]:
     """Score the best weights on the test side, once, and publish the final folder by one rename. Returns results.json.
 
+    `evaluation.json` beside it holds, task by task, confusions, calibration and the worst mistakes.
+
     `ablation`: what trainings with other channels or seeds came to (`channels`, `seed`, `cpu_s`, `scores` by task), where there
     were any; `effect`: the channels of this one that concern the model.
     """
@@ -45,8 +48,9 @@ def write_final(
     learner.load_state_dict(state.best)
     learner.eval()
     with precision(order.device):
-        tasks = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
+        evaluated = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
+    tasks = [task for task, _seen in evaluated]
     for task in tasks:
         itself = {"channels": list(effect), "seed": order.preset.seed, "cpu_s": round(state.progress.cpu_s, 3), "score": task["score"]}
         others = [{**{key: part[key] for key in ("channels", "seed", "cpu_s")}, "score": part["scores"].get(task["task"])} for part in ablation]
@@ -64,6 +68,7 @@ def write_final(
     save_file(state.best, str(attempt / "weights.safetensors"))
     _write_json(attempt / "model.json", describe(order.spec, blueprint(order), order.tasks, dataset))
     _write_json(attempt / "results.json", results)
+    _write_json(attempt / "evaluation.json", {task["task"]: seen for task, seen in evaluated})
     (attempt / "knowledge").mkdir()
     knowledge.write(attempt / "knowledge", taught)  # what peers learn from where this model is a champion and not in their run
     shutil.rmtree(folder, ignore_errors=True)
@@ -95,14 +100,16 @@ def read_results(folder: Path) -> dict[str, Any] | None:
     return value
 
 
-def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | None, folder: Path) -> dict[str, Any]:
+def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | None, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What stands in results.json of a task, and in evaluation.json."""
     rows = data.rows("test")
     prediction = learner.predict(data, rows) if len(rows) else Prediction(answers=(), confidence=np.empty(0, np.float32))
     path = f"test_predictions/{place:03d}.parquet"
-    _predictions(data, rows, prediction).write_parquet(folder / path)
+    answered = _predictions(data, rows, prediction)
+    answered.write_parquet(folder / path)
     value = score(data, prediction.answers, rows)
     reference = None if baseline is None else baseline.baseline
-    return {
+    told = {
         "task": data.info.task,
         "subject": data.info.subject,
         "kind": data.info.kind,
@@ -111,6 +118,7 @@ def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | No
         "majority": None if baseline is None else baseline.majority,
         "baseline": reference,
         "baseline_method": None if baseline is None else baseline.method,
+        "over_baseline": _over(data, answered, baseline),
         "head": learner.head_of(data.info.task) if hasattr(learner, "head_of") else None,
         "alone": None,
         "train": len(data.rows("train")),
@@ -119,6 +127,16 @@ def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | No
         "beats_baseline": at_least(data.info.metric, value, reference),
         "test_predictions": path,
     }
+    return told, evaluate(data, rows, answered)
+
+
+def _over(data: TaskData, answered: pl.DataFrame, baseline: BaselineScore | None) -> list[float] | None:
+    """95 % interval of the share of right answers over the baseline's, paired on the test examples; None where answers are not right or wrong."""
+    if baseline is None or len(baseline.predictions) != len(answered) or data.info.metric not in SHARES:
+        return None
+    right = is_correct(data, baseline.predictions, answered["target"].to_list())
+    interval = paired_interval(answered["correct"].to_numpy().astype(float) - np.asarray(right, float))
+    return None if interval is None else list(interval)
 
 
 def _predictions(data: TaskData, rows: np.ndarray, prediction: Prediction) -> pl.DataFrame:

@@ -7,7 +7,10 @@ from unified_assets.core import tables
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.reports import find_run, write_report
 from unified_assets.reports.collect import collect
+from unified_assets.store.local import Store, write_table
 from unified_assets.tracking import journal
+
+REST = ("examples", "won", "lost", "p_value", "challenger")  # of a comparison
 
 
 @pytest.fixture
@@ -66,3 +69,30 @@ def test_a_run_is_found_by_the_beginning_of_its_name(run_dir, tmp_path):
     assert find_run(tmp_path, "abc") == find_run(tmp_path, "last") == run_dir
     with pytest.raises(InvalidSetting, match="no such run"):
         find_run(tmp_path, "zzz")
+
+
+def test_a_report_shows_mistakes_with_what_was_seen_and_where_it_stands_and_the_champion_beside_the_score(run_dir, tmp_path):
+    tiny = "data:image/png;base64,iVBORw0KGgo="
+    worst = [
+        {"example_id": "e1", "target": "cat", "answer": "dog", "confidence": 0.91, "text": "", "picture": tiny},
+        {"example_id": "e2", "target": "cat", "answer": "owl", "confidence": 0.8, "text": "<script>mew", "picture": None},
+        {"example_id": "gone", "target": "cat", "answer": "owl", "confidence": 0.7, "text": "far", "picture": "https://elsewhere/x.png"},
+    ]
+    matrix = {"classes": ["cat", "dog"], "counts": [[1, 2], [0, 3]]}
+    calibration = {"error": 0.123, "bins": [{"from": 0.9, "to": 1.0, "answers": 6, "confidence": 0.95, "right": 0.5}]}
+    seen = {"<b>t</b>": {"confused": [], "matrix": matrix, "calibration": calibration, "worst": worst}}
+    final = run_dir / "models" / "m" / "final"
+    final.mkdir(parents=True)
+    (final / "evaluation.json").write_text(json.dumps(seen), encoding="utf-8")
+    inputs = [{"role": "image", "path": "pets/1.png", "locator": None, "text": None}]
+    row = {"example_id": "e1", "model": "m", "task": "t", "kind": "classification", "inputs": inputs, "target": "cat", "group": "g", "split": "test"}
+    Store(tmp_path).publish("allocation", lambda folder: write_table(folder, "examples", pl.DataFrame([row], schema=tables.EXAMPLES)))
+    mirror = journal.registered(tmp_path)["m"]
+    mirror["versions"][0]["comparisons"] = [{"task": "<b>t</b>", "reference": "champion (version 1)", "champion": 0.4444, "worse": False} | dict.fromkeys(REST)]
+    journal.write_json(journal.mirror_path(tmp_path, "m"), mirror)
+    text = write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
+    for said in ("dog (0.91); true: cat · pets/1.png", "Calibration: expected error 0.123", "&lt;script&gt;mew", "owl (0.80); true: cat", "0.444", "Confusion"):
+        assert said in text, said
+    assert tiny in text
+    assert "elsewhere" not in text
+    assert "<script>" not in text

@@ -20,3 +20,12 @@ def test_a_verdict_says_whether_the_difference_is_more_than_the_error(score, bas
     beats = None if score is None or baseline is None else score >= baseline
     task = {"score": score, "baseline": baseline, "test": test, "metric": "accuracy", "beats_baseline": beats}
     assert _verdict(task) == said
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [((0.01, 0.2), "above its baseline"), ((-0.01, 0.2), "above its baseline, within its error")],
+)
+def test_where_the_difference_was_resampled_its_interval_decides(interval, said):
+    task = {"score": 0.6, "baseline": 0.5, "test": 10, "metric": "accuracy", "beats_baseline": True, "over_baseline": list(interval)}
+    assert _verdict(task) == said
