@@ -15,7 +15,7 @@ def measure(
     spec: ModelSpec, tasks: Sequence[TaskData], folder: Path, *, reference: Callable[[TaskData], BaselineScore], log: Callable[[str], None]
 ) -> dict[str, BaselineScore]:
     """The reference of each task: read where this version of the model measured it before, else measured by `reference`."""
-    kept = _read(folder, spec)
+    kept = kept_in(folder, spec)
     for data in tasks:
         if data.info.task not in kept:
             kept[data.info.task] = reference(data)
@@ -23,7 +23,7 @@ def measure(
     return {data.info.task: kept[data.info.task] for data in tasks}
 
 
-def _read(folder: Path, spec: ModelSpec) -> dict[str, BaselineScore]:
+def kept_in(folder: Path, spec: ModelSpec) -> dict[str, BaselineScore]:
     """What is kept; a file that cannot be read, or of another version of the model, counts as none."""
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
