@@ -22,7 +22,7 @@ test: .venv/.ready lint
 	$(BIN)/python -m pytest
 
 test-cluster: .venv/.ready
-	$(BIN)/pip install --quiet --editable ".[ray]"
+	$(BIN)/pip install --quiet --editable ".[ray,objects]" --group test-cluster
 	$(BIN)/python -m pytest -m cluster unified_assets_tests/cluster
 
 lint: .venv/.ready

@@ -25,7 +25,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="UNIFIED_ASSETS_", frozen=True, extra="ignore")
 
-    raw: Path = Field(default=Path("data/raw"), description="Root of the raw files. Never written to.")
+    raw: Path = Field(default=Path("data/raw"), description="Root of the raw files. Never written to, unless `raw_url` fills it.")
+    raw_url: str | None = Field(default=None, description="Bucket or prefix (`s3://…`, `gs://…`, `az://…`) whose objects are copied into `raw` before a scan.")
     state: Path = Field(default=Path("data/state"), description="Everything that is generated from the raw files.")
     config: Path | None = Field(default=None, description="A `unified.yaml` outside the raw root; default `<raw>/unified.yaml` where it exists.")
     workers: int | None = Field(default=None, ge=1, description="Worker processes of the data stages; default: the cores this process may use.")

@@ -69,6 +69,10 @@ def choose_lake(settings: Settings, *, or_sample: bool, say: Callable[[str], Non
     The first run with files of the user's own sets the sample's state aside as `<state>.sample`.
     """
     settings = settings.absolute()
+    if settings.raw_url is not None:
+        from unified_assets.catalog import fetch
+
+        fetch(settings, say)
     sample = sample_folder(settings)
     if not settings.raw.exists() and settings.raw != Settings.model_fields["raw"].default.absolute():
         raise RawNotReadable(raw=settings.raw, problem="there is no such folder")

@@ -3,11 +3,11 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from unified_assets.core.settings import Settings
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG
 from unified_assets.defs.partitions import whole_range
 from unified_assets.defs.provenance import DATA_VERSION
@@ -35,6 +35,15 @@ def decide(digests: Mapping[str, str], cursor: Mapping[str, Any], now: float, *,
     return True, f"files changed: {', '.join(changed)}", {"digests": digests}
 
 
+def _prints(settings: Settings) -> dict[str, fingerprint.Fingerprint]:
+    """Of the raw folder; of a bucket by its listing, so that an evaluation fetches nothing."""
+    if settings.raw_url is None:
+        return fingerprint.raw_fingerprints(settings.raw, extension_modalities())
+    from unified_assets.catalog import listing
+
+    return fingerprint.fingerprints(listing(settings), extension_modalities())
+
+
 def new_files_sensor(jobs: Sequence[Any], *, auto: bool) -> dg.SensorDefinition:
     """Off until switched on. However many files arrive, an evaluation asks for one run, and none before they have settled."""
 
@@ -46,7 +55,7 @@ def new_files_sensor(jobs: Sequence[Any], *, auto: bool) -> dg.SensorDefinition:
         description="Refreshes catalog, quality report, allocation and datasets when raw files changed and settled.",
     )
     def new_raw_files(context: dg.SensorEvaluationContext, lake: LakeResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
-        prints = fingerprint.raw_fingerprints(Path(lake.raw), extension_modalities())
+        prints = _prints(lake.settings())
         digests = {name: found.digest for name, found in prints.items()}
         cursor = json.loads(context.cursor) if context.cursor else {}
         wanted, why, following = decide(digests, cursor, time.time(), settle_s=lake.settings().settle_s)

@@ -38,11 +38,12 @@ def extension_modalities() -> dict[str, str]:
 )
 def catalog(context: dg.AssetExecutionContext, lake: LakeResource, training: TrainingResource):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN202, RUF100 - Dagster reads it
     """What each raw file is, by its content: one row for every path."""
-    from unified_assets.catalog import count_paths, scan
+    from unified_assets.catalog import count_paths, fetch, scan
 
     with step(context, lake) as here:
         if REFRESH_TAG not in here.tags:
             chosen_preset(lake, training, here.tags)  # a wrong value is told before hours of work, not after
+        fetched = fetch(here.settings, here.log)
         prints = fingerprint.raw_fingerprints(here.settings.raw, extension_modalities())
         raw_digest = fingerprint.raw_digest(here.settings.raw)
         for partition, found in prints.items():
@@ -56,6 +57,8 @@ def catalog(context: dg.AssetExecutionContext, lake: LakeResource, training: Tra
         unreadable = len(table.filter(table["status"] != "ok")) / max(1, len(table))
         expected = count_paths(here.settings)
         facts = {"files": sum(summary.files.values()), "seconds": summary.seconds, **counts, "unreadable_share": unreadable}
+        if fetched is not None:
+            facts |= {"objects": fetched.objects, "objects_fetched": fetched.fetched, "objects_refused": len(fetched.refused)}
         yield dg.MaterializeResult(metadata=facts)
         yield dg.AssetCheckResult(check_name="every_file_has_a_row", passed=len(table) == expected, metadata={"rows": len(table), "paths": expected})
         yield dg.AssetCheckResult(

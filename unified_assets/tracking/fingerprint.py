@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,18 @@ def raw_fingerprints(raw: Path, modality_of: Mapping[str, str]) -> dict[str, Fin
 
     It only has to change when the files change; what a file really is, the catalog says.
     """
+    return _by_modality(_walk(os.fsencode(raw), b""), modality_of)
+
+
+def fingerprints(files: Iterable[tuple[str, int, int]], modality_of: Mapping[str, str]) -> dict[str, Fingerprint]:
+    """The same of files that are only listed: path, size in bytes, modification in ns."""
+    shown = ((os.fsencode(path), size, changed) for path, size, changed in files if not any(part.startswith(".") for part in path.split("/")))
+    return _by_modality(shown, modality_of)
+
+
+def _by_modality(files: Iterable[tuple[bytes, int, int]], modality_of: Mapping[str, str]) -> dict[str, Fingerprint]:
     rows: dict[str, list[tuple[bytes, int, int]]] = {name: [] for name in (*sorted(set(modality_of.values())), "other")}
-    for path, size, mtime_ns in _walk(os.fsencode(raw), b""):
+    for path, size, mtime_ns in files:
         extension = os.fsdecode(path.rpartition(b".")[2]).lower() if b"." in path else ""
         rows[modality_of.get(extension, "other")].append((path, size, mtime_ns))
     return {name: _fingerprint(found) for name, found in rows.items()}
