@@ -11,21 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import polars as pl
 
 from unified_assets.compute.progress import progress
-from unified_assets.core.errors import DataError, InvalidSetting, ResourceError
+from unified_assets.core.errors import ResourceError
 from unified_assets.core.settings import Settings
+from unified_assets.store import buckets
 from unified_assets.store.local import Store, write_parquet, write_text
 
 AT_ONCE = 64  # requests under way: an object store answers after tens of milliseconds, whatever it is asked
-CHUNK_BYTES = 4 << 20
 KEPT_EVERY = 2_000  # objects after which the index is written, for whoever goes on after a kill
 LANDING = ".fetching"  # below the raw root, so that a rename moves a file at once; hidden, so no part of the lake
 NAME_BYTES = 255
 SAID = 5
+FIELD = "raw_url"
 INDEX: Mapping[str, pl.DataType] = {"key": pl.String(), "e_tag": pl.String(), "size_bytes": pl.Int64(), "is_file": pl.Boolean()}
 
 
@@ -48,14 +48,6 @@ class Fetched(NamedTuple):
     is_file: bool
 
 
-class ObjectsUnreachable(DataError):
-    """A bucket cannot be listed, or some of its objects cannot be read."""
-
-    def __init__(self, *, url: str, problem: str) -> None:
-        self.url, self.problem = url, problem
-        super().__init__(f"{url}: {problem}. What came before is kept; mend it (credentials, region and endpoint are read from the environment) and run again.")
-
-
 class ObjectsDoNotFit(ResourceError):
     """The disk of the raw root has no room for what is to be fetched."""
 
@@ -69,13 +61,13 @@ class ObjectsDoNotFit(ResourceError):
 def fetch(settings: Settings, log: Callable[[str], None] = lambda _: None) -> FetchSummary | None:
     """Make the raw root hold what `raw_url` holds; None where no URL is set.
 
-    Raises InvalidSetting for a URL that cannot be used, ObjectsUnreachable, ObjectsDoNotFit.
+    Raises InvalidSetting for a URL that cannot be used, buckets.BucketUnreachable, ObjectsDoNotFit.
     """
     url = settings.raw_url
     if url is None:
         return None
     settings = settings.absolute()
-    objects, store = _objects(url), Store(settings.state)
+    objects, store = buckets.opened(url, field=FIELD), Store(settings.state)
     store.bind(settings.raw)
     home = settings.state / "objects"
     with store.lock("objects"):
@@ -104,37 +96,16 @@ def fetch(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Fe
         log(f"and {len(refused) - SAID:,} more: {home / 'refused.json'}")
     if failed:
         key, problem = next(iter(failed.items()))
-        raise ObjectsUnreachable(url=url, problem=f"{len(failed):,} of {len(wanted):,} objects could not be read, first {key!r}: {problem}")
+        raise buckets.BucketUnreachable(url=url, problem=f"{len(failed):,} of {len(wanted):,} objects could not be read, first {key!r}: {problem}")
     return FetchSummary(objects=len(files), fetched=len(wanted), removed=len(gone), bytes=needed, refused=refused)
 
 
 def listing(settings: Settings) -> list[tuple[str, int, int]]:
     """(path, size in bytes, modification in ns) of what the raw root will hold after a fetch; nothing is fetched. Raises as `fetch` does."""
     assert settings.raw_url is not None
-    files, _ = _as_files(_listed(_objects(settings.raw_url), settings.raw_url))
+    files, _ = _as_files(_listed(buckets.opened(settings.raw_url, field=FIELD), settings.raw_url))
     markers = {key for key, entry in _known(settings.absolute().state / "objects").items() if not entry.is_file}
     return [(key, entry["size"], entry["changed"] * 10**9) for key, entry in files.items() if key not in markers]
-
-
-def _objects(url: str) -> Any:
-    """The object store of a URL."""
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        told = f"{parts.scheme}://…@{parts.hostname}{parts.path}"
-        raise _bad_url(told, "it holds credentials, which would end up in logs", "Set them in the environment (AWS_ACCESS_KEY_ID and the like).")
-    try:
-        from obstore.exceptions import BaseError  # type: ignore[import-not-found, unused-ignore]
-        from obstore.store import from_url  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise _bad_url(url, "obstore is not installed", 'Install the extra: `pip install "unified-assets[objects]"`.') from error
-    try:
-        return from_url(url)
-    except (BaseError, ValueError) as error:
-        raise _bad_url(url, _first_line(error), "Name a bucket or a prefix of one: s3://bucket/prefix, gs://…, az://…, file:///….") from error
-
-
-def _bad_url(url: str, problem: str, fix: str) -> InvalidSetting:
-    return InvalidSetting(source="settings", field="raw_url", value=url, problem=problem, fix=fix)
 
 
 def _tie(home: Path, url: str) -> None:
@@ -143,22 +114,16 @@ def _tie(home: Path, url: str) -> None:
     if path.is_file():
         recorded = json.loads(path.read_text(encoding="utf-8"))["url"]
         if recorded != url:
-            raise _bad_url(url, f"the state folder holds the objects of {recorded}", "Give each bucket a raw root and a state of its own: `--raw`, `--state`.")
+            raise buckets.bad_url(
+                url, f"the state folder holds the objects of {recorded}", "Give each bucket a raw root and a state of its own: `--raw`, `--state`.", field=FIELD
+            )
     else:
         write_text(path, json.dumps({"url": url}) + "\n")
 
 
 def _listed(objects: Any, url: str) -> list[dict[str, Any]]:
-    import obstore  # type: ignore[import-not-found, unused-ignore]
-
-    try:
-        return [
-            {"key": entry["path"], "e_tag": entry["e_tag"] or "", "size": int(entry["size"]), "changed": int(entry["last_modified"].timestamp())}
-            for batch in obstore.list(objects)
-            for entry in batch
-        ]
-    except (obstore.exceptions.BaseError, OSError) as error:
-        raise ObjectsUnreachable(url=url, problem=f"it cannot be listed: {_first_line(error)}") from error
+    found = buckets.entries(objects, url)
+    return [{"key": one["path"], "e_tag": one["e_tag"] or "", "size": int(one["size"]), "changed": int(one["last_modified"].timestamp())} for one in found]
 
 
 def _as_files(listed: list[dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
@@ -246,21 +211,18 @@ def _fetching(objects: Any, raw: Path) -> Callable[[tuple[int, dict[str, Any]]],
         key = entry["key"]
         target, part = raw / key, raw / LANDING / f"{number}"
         try:
-            found = obstore.get(objects, key)
-            with part.open("wb") as stream:
-                for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                    stream.write(chunk)
+            found = buckets.stream_to(objects, key, part)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.parent.resolve() != root.joinpath(*key.split("/")[:-1]):
                 return "a link stands in its way"
-            changed = int(found.meta["last_modified"].timestamp())  # whole seconds, as listings tell it
+            changed = int(found["last_modified"].timestamp())  # whole seconds, as listings tell it
             os.utime(part, (changed, changed))
             part.replace(target)
-            return Fetched(found.meta["e_tag"] or "", int(found.meta["size"]), is_file=True)
+            return Fetched(found["e_tag"] or "", int(found["size"]), is_file=True)
         except FileNotFoundError:
             return None if entry["size"] else Fetched(entry["e_tag"], 0, is_file=False)
         except (obstore.exceptions.BaseError, OSError) as error:
-            return _first_line(error)
+            return buckets.first_line(error)
 
     return one
 
@@ -283,7 +245,3 @@ def _above(path: Path, root: Path) -> Iterator[Path]:
         if folder == root:
             return
         yield folder
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -32,7 +32,7 @@ for _panel, _commands in (
     ("The whole road", (training.run, training.train, training.watch, training.status, training.runs, training.report, training.presets)),
     ("Files", (lake.sample, lake.refresh, lake.scan, lake.quality, lake.ledger, lake.explain)),
     ("Models", (registry.models, registry.predict, registry.compare, registry.promote, registry.rollback, registry.prune, registry.export)),
-    ("Operation", (operating.ui, operating.pause, operating.unpause, operating.doctor)),
+    ("Operation", (operating.ui, operating.pause, operating.unpause, operating.doctor, operating.push, operating.pull)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)

@@ -37,6 +37,35 @@ def unpause() -> None:
     typer.echo("goes on" if was_on else "nothing was paused")
 
 
+Bucket = Annotated[str | None, typer.Argument(help="Bucket or prefix, `s3://…` (default: UNIFIED_ASSETS_STATE_URL).")]
+
+
+def push(url: Bucket = None) -> None:
+    """Take a snapshot of the state folder in a bucket; only what is new is sent. May be done while a run works."""
+    from unified_assets.store.snapshots import push as take
+
+    chosen = settings()
+    if take(chosen.state, _bucket(url, chosen.state_url), say) is None:
+        say("nothing changed since the last snapshot")
+
+
+def pull(url: Bucket = None) -> None:
+    """Write the newest snapshot of a bucket into an empty state folder, to go on from there on another machine."""
+    from unified_assets.store.snapshots import pull as take
+
+    chosen = settings()
+    take(chosen.state, _bucket(url, chosen.state_url), say)
+
+
+def _bucket(given: str | None, known: str | None) -> str:
+    from unified_assets.core.errors import InvalidSetting
+
+    if (url := given or known) is None:
+        fix = "Name one as an argument, or set UNIFIED_ASSETS_STATE_URL."
+        raise InvalidSetting(source="settings", field="state_url", value=None, problem="no bucket is named", fix=fix)
+    return url
+
+
 def doctor(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended: dead runs, slots, leases, leftovers, aliases.")] = False,
     port: Annotated[int, typer.Option(help="Port the Dagster UI would use.")] = 3000,

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     raw: Path = Field(default=Path("data/raw"), description="Root of the raw files. Never written to, unless `raw_url` fills it.")
     raw_url: str | None = Field(default=None, description="Bucket or prefix (`s3://…`, `gs://…`, `az://…`) whose objects are copied into `raw` before a scan.")
     state: Path = Field(default=Path("data/state"), description="Everything that is generated from the raw files.")
+    state_url: str | None = Field(default=None, description="Bucket or prefix that snapshots of `state` go to, while and after models train.")
     config: Path | None = Field(default=None, description="A `unified.yaml` outside the raw root; default `<raw>/unified.yaml` where it exists.")
     workers: int | None = Field(default=None, ge=1, description="Worker processes of the data stages; default: the cores this process may use.")
     file_timeout_s: float = Field(default=30.0, gt=0, description="Seconds one file may take to probe or decode before it is given up.")

@@ -103,7 +103,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     with training_run(settings.state, token, log=log):
         kept = preset_name if preset_name in preset_names() else keep_preset(settings.state, load_preset(preset_name))
         tags = {**whole_range(), PRESET_TAG: kept, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
-        ended = _execute(settings, instance, job_of(preset_name), tags, assets=selection(names, training=True))
+        ended = _execute(settings, instance, job_of(preset_name), tags, assets=selection(names, training=True), log=log)
     if ended.success and all(ended.not_trained.get(name, "").startswith(NOTHING) for name in names):
         raise NothingUsable(settings=settings, models=names)
     return ended
@@ -128,7 +128,7 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
         tags = {**asked, **changes, TRAINING_TAG: "true", LOCK_TAG: token, **_pid_tags()}
         config = {part: value for part, value in run.run_config.items() if part in {"resources", "ops"}}
         options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
-        return _execute(settings, instance, run.job_name, tags, again=(options, root), config=config)
+        return _execute(settings, instance, run.job_name, tags, again=(options, root), config=config, log=log)
 
 
 def _execute(
@@ -140,6 +140,7 @@ def _execute(
     assets: list[dg.AssetKey] | None = None,
     again: tuple[dg.ReexecutionOptions, str] | None = None,
     config: Mapping[str, Any] | None = None,
+    log: Callable[[str], None],
 ) -> Ended:
     started = time.time()
     warm_up()
@@ -155,6 +156,10 @@ def _execute(
     root = result.run_id if again is None else again[1]
     ended = _ended(settings, instance, result.run_id, root=root, success=result.success, started=started)
     _close(settings, instance, ended)
+    if settings.state_url is not None:
+        from unified_assets.store import snapshots
+
+        snapshots.keep(settings.state, settings.state_url, log)
     return ended
 
 

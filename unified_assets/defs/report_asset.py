@@ -11,6 +11,7 @@ from unified_assets.defs.provenance import partition_events, read_inputs
 from unified_assets.defs.resources import LakeResource, MlflowResource
 from unified_assets.defs.run_plan import models_of_run
 from unified_assets.defs.steps import step
+from unified_assets.store import snapshots
 from unified_assets.tracking import journal
 
 CODE_VERSION = "1"
@@ -39,6 +40,7 @@ def report_asset() -> dg.AssetsDefinition:
             journal.note_run(here.run_dir, run_id=here.root, status="SUCCESS", seconds=seconds, ended=time.time())
             page, facts = write_report(here.run_dir, state=here.settings.state)
             mlflow.tracker().finish(here.run_dir, failed=bool(facts["failed"]))
+            snapshots.keep(here.settings.state, here.settings.state_url, here.log)
             missing = sorted(set(asked) - set(facts["models"]))
             version = journal.digest_of(facts)
             shown = {"report": dg.MetadataValue.path(page), **facts}

@@ -18,10 +18,13 @@ from unified_assets.defs.resources import ComputeResource, MlflowResource
 from unified_assets.defs.run_plan import RunPlan
 from unified_assets.defs.sink import StepSink
 from unified_assets.defs.steps import Step
+from unified_assets.store import snapshots
 from unified_assets.tracking import journal
 from unified_assets.tracking.experiment import ModelRun
 from unified_assets.tracking.patience import patiently
 from unified_assets.training import logs
+
+SNAPSHOT_S = 300.0  # between snapshots of the state while models train
 
 Events = Generator[dg.MaterializeResult[Any] | dg.AssetCheckResult, None, dict[str, Any]]
 
@@ -81,8 +84,9 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
 
 
 def _observed(here: Step, model: str) -> Sample:
-    """The machine now; also written down for the report."""
+    """The machine now; also written down for the report. Looked at after each round, which is when a snapshot of the state is worth taking."""
     found = sample(here.settings.state)
+    snapshots.keep(here.settings.state, here.settings.state_url, here.log, every_s=SNAPSHOT_S)
     logs.append(here.run_dir / "machine" / f"{model}.jsonl", {"model": model, **asdict(found)})
     return found
 

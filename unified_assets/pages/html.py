@@ -105,7 +105,7 @@ def table(rows: Iterable[Mapping[str, object]], columns: Sequence[str] | Mapping
     headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
     numeric = {key: _is_numeric([row.get(key) for row in listed]) for key in headings}
     head = join(Markup(f"<th{_right(numeric[key])}>{escape(heading)}</th>") for key, heading in headings.items())
-    body = join(Markup("<tr>" + join(Markup(f"<td{_right(numeric[key])}>{escape(row.get(key))}</td>") for key in headings) + "</tr>") for row in listed)
+    body = join(Markup("<tr>" + join(Markup(f"<td{_right(numeric[key])}>{_cell(row.get(key))}</td>") for key in headings) + "</tr>") for row in listed)
     above = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Markup(f'<div class="scroll"><table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
@@ -178,6 +178,11 @@ def gallery(figures: Iterable[Markup]) -> Markup:
 def pairs(galleries: Iterable[Markup]) -> Markup:
     """Small galleries beside each other, each set off from the next."""
     return Markup(f'<div class="pairs">{join(galleries)}</div>')
+
+
+def _cell(value: object) -> Markup:
+    """A name of many parts may break behind any of them, and else only where nothing else helps."""
+    return escape(value) if isinstance(value, Markup) else Markup(escape(value).replace("_", "_<wbr>"))
 
 
 def _is_numeric(values: Sequence[object]) -> bool:

@@ -21,7 +21,7 @@ caption { text-align: left; color: var(--quiet); padding-bottom: .3rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; max-width: 26rem; }
 h1, h2, h3, p, td, th, dd, figcaption, blockquote, pre, svg text { unicode-bidi: plaintext; }
 .facts { display: flex; flex-wrap: wrap; gap: .7rem; margin: 1rem 0; padding: 0; }
 .facts div { background: var(--panel); border-radius: .5rem; padding: .6rem 1rem; min-width: 7rem; }

@@ -1,39 +1,22 @@
 """A bucket on a real S3 server as the raw root."""
 
 import json
-from urllib.request import Request, urlopen
 
 import pytest
 
 pytestmark = pytest.mark.cluster
 obstore = pytest.importorskip("obstore", reason="the extra `objects` is not installed")
-server = pytest.importorskip("moto.server", reason="moto, an S3 server for tests, is not installed")
+pytest.importorskip("moto.server", reason="moto, an S3 server for tests, is not installed")
 
 from unified_assets.catalog import fetch, listing, scan  # noqa: E402
-from unified_assets.catalog.fetching import ObjectsDoNotFit, ObjectsUnreachable  # noqa: E402
+from unified_assets.catalog.fetching import ObjectsDoNotFit  # noqa: E402
 from unified_assets.core.errors import InvalidSetting  # noqa: E402
 from unified_assets.core.settings import Settings  # noqa: E402
+from unified_assets.store.buckets import BucketUnreachable  # noqa: E402
 from unified_assets.store.local import Store  # noqa: E402
 from unified_assets.tracking import fingerprint  # noqa: E402
 
 URL = "s3://lake/raw"
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    import boto3
-
-    served = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    served.start()
-    endpoint = "http://{}:{}".format(*served.get_host_and_port())
-    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
-    told = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "hidden-word", "AWS_REGION": "us-east-1"}
-    for name, value in {**told, "AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true"}.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-    client.create_bucket(Bucket="lake")
-    yield client
-    served.stop()
 
 
 @pytest.fixture
@@ -92,7 +75,7 @@ def test_names_that_can_be_no_file_are_told_and_nothing_is_written_outside_the_r
     (tmp_path / "outside").mkdir()
     (settings.raw / "trap").symlink_to(tmp_path / "outside")
     put(bucket, **{"trap/evil.txt": b"evil"})
-    with pytest.raises(ObjectsUnreachable, match="a link stands in its way"):
+    with pytest.raises(BucketUnreachable, match="a link stands in its way"):
         fetch(settings)
     assert not list((tmp_path / "outside").iterdir())
 
@@ -120,7 +103,7 @@ def test_what_cannot_be_done_is_told_with_the_fix_and_without_the_secret(bucket,
     assert "hidden-word" not in str(told.value)
     with pytest.raises(InvalidSetting, match="Name a bucket"):
         fetch(Settings(raw=tmp_path / "r", state=tmp_path / "s", raw_url="gopher://x"))
-    with pytest.raises(ObjectsUnreachable, match="cannot be listed") as told:
+    with pytest.raises(BucketUnreachable, match="cannot be listed") as told:
         fetch(Settings(raw=tmp_path / "r", state=tmp_path / "s", raw_url="s3://no-such-bucket/x"))
     assert "hidden-word" not in str(told.value)
     assert (settings.raw / "one.txt").read_bytes() == b"words"
