@@ -22,7 +22,7 @@ with shown(SimpleNamespace(state=Path(sys.argv[1]))):
         told.add(10)
         told.note()
         subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('a step [bold]says[/bold] something\\\\n')"], check=True)
-        time.sleep(1.5)
+        time.sleep(4)  # a machine with much else to do draws late
 sys.stderr.write("afterwards\\n")
 """
 
