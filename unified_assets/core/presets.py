@@ -71,6 +71,11 @@ class Preset(BaseModel):
     pretrained_text: str | None = Field(
         None, min_length=1, description="Folder of a sentence encoder whose frozen vectors text models add to their features; none: from scratch."
     )
+    pretrained_image: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder of an image encoder whose frozen vectors of pictures and pages media models add to their linear classifiers; none: from scratch.",
+    )
     disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 
     @model_validator(mode="after")

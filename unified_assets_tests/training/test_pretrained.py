@@ -1,5 +1,6 @@
 """A sentence encoder beside the classical features: what a text model gains, what is kept, and what is refused."""
 
+import json
 import shutil
 
 import numpy as np
@@ -76,8 +77,9 @@ class Made:
         self.tasks = (data,)
 
 
-def trained(run_dir, vectors):
-    preset = Preset(epochs=2, checkpoint_interval=1, target_models=("concept_models",), pretrained_text=None if vectors is None else str(vectors.folder))
+def trained(run_dir, vectors, **fields):
+    named = None if vectors is None else str(vectors.folder)
+    preset = Preset(epochs=2, checkpoint_interval=1, target_models=("concept_models",), pretrained_text=named, **fields)
     counts = TaskCounts(tasks={"kinds": {"train": 24, "valid": 0, "test": 4}})
     return train_model(
         models()["concept_models"],
@@ -95,7 +97,7 @@ def trained(run_dir, vectors):
 
 
 def kept(encoder, state, log=lambda _: None):
-    return KeptVectors(encoder, state=state, model="concept_models", log=log)
+    return KeptVectors("text", encoder, state=state, model="concept_models", log=log)
 
 
 def test_beside_an_encoder_a_model_knows_words_that_no_training_text_has(encoder, tmp_path):
@@ -103,6 +105,17 @@ def test_beside_an_encoder_a_model_knows_words_that_no_training_text_has(encoder
     beside = trained(tmp_path / "beside", kept(encoder, tmp_path))
     assert [outcome.results["tasks"][0]["score"] for outcome in (alone, beside)] == [0.5, 1.0]
     assert alone.results["tasks"][0]["baseline"] == beside.results["tasks"][0]["baseline"], "the reference has no encoder"
+
+
+def test_an_ablation_measures_what_the_encoder_gives_on_the_same_seeds(encoder, tmp_path):
+    outcome = trained(tmp_path / "run", kept(encoder, tmp_path), exchange=(), ablation_seeds=2)
+    task = outcome.results["tasks"][0]
+    parts = [(part["encoder"], part["seed"], part["score"]) for part in task["ablation"]]
+    assert parts == [(True, 8, 1.0), (False, 7, 0.5), (False, 8, 0.5), (True, 7, 1.0)]
+    assert (task["encoder_gain"], task["alone"]) == (0.5, 1.0)
+    apart = tmp_path / "run" / "ablation" / "alone-no-encoder-7" / "models" / "concept_models" / "final"
+    assert (apart / "weights.safetensors").read_bytes() == (trained(tmp_path / "alone", None).folder / "weights.safetensors").read_bytes()
+    assert "pretrained_text" not in json.loads((apart / "model.json").read_text())
 
 
 def test_a_version_finds_its_encoder_by_content_wherever_it_lies_and_says_so_where_it_cannot(encoder, tmp_path, monkeypatch):
