@@ -69,12 +69,14 @@ class Preset(BaseModel):
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
     pretrained_text: str | None = Field(
-        None, min_length=1, description="Folder of a sentence encoder whose frozen vectors text models add to their features; none: from scratch."
+        None,
+        min_length=1,
+        description="Folder, or name on the Hugging Face hub, of a sentence encoder whose frozen vectors text models add to their features; none: without.",
     )
     pretrained_image: str | None = Field(
         None,
         min_length=1,
-        description="Folder of an image encoder whose frozen vectors of pictures and pages media models add to their linear classifiers; none: from scratch.",
+        description="Folder, or name on the Hugging Face hub, of an image encoder whose frozen vectors media models add to linear classifiers; none: without.",
     )
     disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 

@@ -19,7 +19,7 @@ import xxhash
 from unified_assets.core.contracts import EncoderKind, ModelSpec, PretrainedVectors
 from unified_assets.core.presets import Preset
 from unified_assets.inference.pretrained import encoder_of
-from unified_assets.store import encoders
+from unified_assets.store import encoder_hub, encoders
 
 VERSIONS: dict[EncoderKind, str] = {"text": "", "image": "-1"}  # of what is done to an item before the encoder sees it
 ITEMS: dict[EncoderKind, str] = {"text": "texts", "image": "pictures"}
@@ -28,9 +28,11 @@ ITEMS: dict[EncoderKind, str] = {"text": "texts", "image": "pictures"}
 class KeptVectors:
     """`SentenceVectors` or `PictureVectors` of a kept encoder, with what was computed before. The encoder is loaded when the first new item is met."""
 
-    def __init__(self, kind: EncoderKind, source: Path, *, state: Path, model: str, log: Callable[[str], None], name: str | None = None) -> None:
-        kept = encoders.keep(kind, source.expanduser(), state)
-        self.kind, self.folder, self.digest, self.name = kind, kept, kept.name, name or source.name
+    def __init__(self, kind: EncoderKind, source: Path | str, *, state: Path, model: str, log: Callable[[str], None], name: str | None = None) -> None:
+        """`source`: its folder, or its name on the hub; `name`: what to call it where the folder does not tell."""
+        folder, found = encoder_hub.resolved(kind, str(source), state)
+        kept = encoders.keep(kind, folder, state)
+        self.kind, self.folder, self.digest, self.name = kind, kept, kept.name, name or found
         self._home, self._log = state / "tensors" / f"{kind}-{kept.name}{VERSIONS[kind]}" / model, log
         self._place: dict[str, tuple[int, int]] = {}
         self._shards: list[np.ndarray] = []
@@ -105,11 +107,11 @@ def address_of(vectors: PretrainedVectors | None, state: Path) -> Address | None
 
 
 def named(spec: ModelSpec, preset: Preset) -> str | None:
-    """The folder of the encoder that a preset names for a model."""
+    """The encoder that a preset names for a model: its folder, or its name on the hub."""
     return None if spec.pretrained is None else {"text": preset.pretrained_text, "image": preset.pretrained_image}[spec.pretrained]
 
 
 def kept_for(spec: ModelSpec, preset: Preset, *, state: Path, log: Callable[[str], None]) -> KeptVectors | None:
     """The encoder that the preset names, for a model that reads it. Raises InvalidSetting for a folder that holds none."""
     folder = named(spec, preset)
-    return None if folder is None or spec.pretrained is None else KeptVectors(spec.pretrained, Path(folder), state=state, model=spec.name, log=log)
+    return None if folder is None or spec.pretrained is None else KeptVectors(spec.pretrained, folder, state=state, model=spec.name, log=log)
