@@ -240,6 +240,13 @@ class PretrainedVectors(Protocol):
 class SentenceVectors(PretrainedVectors, Protocol):
     """Vectors of texts by a pretrained encoder."""
 
+    @property
+    def layers(self) -> int:
+        """How many of its last layers a learner learns on; 0: none, all is frozen."""
+
+    def network(self) -> Any:
+        """The encoder itself (`learners.pretrained_text_torch.SentenceEncoder`), for a learner that learns its last layers on."""
+
     def of(self, texts: Sequence[str]) -> np.ndarray:
         """(n, width) float32 of unit length."""
 

@@ -29,7 +29,7 @@ class LazyVectors:
 
     def __init__(self, kind: EncoderKind, described: Mapping[str, Any]) -> None:
         self.kind, self.digest, self.name, self.width = kind, str(described["digest"]), str(described["name"]), int(described["width"])
-        self.folder = Path(str(described["folder"]))
+        self.folder, self.layers = Path(str(described["folder"])), 0
 
     @cached_property
     def _encoder(self) -> Any:
@@ -37,6 +37,10 @@ class LazyVectors:
         given: Path | None = getattr(settings, encoders.setting_of(self.kind))
         places = [*([] if given is None else [given.absolute()]), self.folder, settings.state / "encoders" / self.digest]
         return encoder_of(self.kind, encoders.find(self.kind, self.digest, self.name, places))
+
+    def network(self) -> Any:
+        """The encoder itself."""
+        return self._encoder
 
     def of(self, items: Sequence[Any]) -> np.ndarray:
         """(n, width) float32, rounded as they were in training."""

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import xxhash
 
-from unified_assets.core.contracts import EncoderKind, ModelSpec, PretrainedVectors
+from unified_assets.core.contracts import EncoderKind, ModelSpec
 from unified_assets.core.presets import Preset
 from unified_assets.inference.pretrained import encoder_of
 from unified_assets.store import encoder_hub, encoders
@@ -28,11 +28,13 @@ ITEMS: dict[EncoderKind, str] = {"text": "texts", "image": "pictures"}
 class KeptVectors:
     """`SentenceVectors` or `PictureVectors` of a kept encoder, with what was computed before. The encoder is loaded when the first new item is met."""
 
-    def __init__(self, kind: EncoderKind, source: Path | str, *, state: Path, model: str, log: Callable[[str], None], name: str | None = None) -> None:
-        """`source`: its folder, or its name on the hub; `name`: what to call it where the folder does not tell."""
+    def __init__(
+        self, kind: EncoderKind, source: Path | str, *, state: Path, model: str, log: Callable[[str], None], name: str | None = None, layers: int = 0
+    ) -> None:
+        """`source`: its folder, or its name on the hub; `name`: what to call it where the folder does not tell; `layers`: the last ones, learned on."""
         folder, found = encoder_hub.resolved(kind, str(source), state)
         kept = encoders.keep(kind, folder, state)
-        self.kind, self.folder, self.digest, self.name = kind, kept, kept.name, name or found
+        self.kind, self.folder, self.digest, self.name, self.layers = kind, kept, kept.name, name or found, layers
         self._home, self._log = state / "tensors" / f"{kind}-{kept.name}{VERSIONS[kind]}" / model, log
         self._place: dict[str, tuple[int, int]] = {}
         self._shards: list[np.ndarray] = []
@@ -47,6 +49,10 @@ class KeptVectors:
     @cached_property
     def _encoder(self) -> Any:
         return encoder_of(self.kind, self.folder)
+
+    def network(self) -> Any:
+        """The encoder itself."""
+        return self._encoder
 
     def of(self, items: Sequence[Any]) -> np.ndarray:
         """(n, width) float32 of unit length, up to the rounding of float16 in which they are kept. items: texts, or arrays (side, side, 3) uint8."""
@@ -95,15 +101,16 @@ class Address:
     folder: Path
     state: Path
     name: str
+    layers: int
 
     def vectors(self, model: str) -> KeptVectors:
         """Those of a model, on this node."""
-        return KeptVectors(self.kind, self.folder, state=self.state, model=model, log=print, name=self.name)
+        return KeptVectors(self.kind, self.folder, state=self.state, model=model, log=print, name=self.name, layers=self.layers)
 
 
-def address_of(vectors: PretrainedVectors | None, state: Path) -> Address | None:
+def address_of(vectors: KeptVectors | None, state: Path) -> Address | None:
     """Of an encoder that was kept below `state`."""
-    return None if vectors is None else Address(kind=vectors.kind, folder=vectors.folder, state=state, name=vectors.name)
+    return None if vectors is None else Address(kind=vectors.kind, folder=vectors.folder, state=state, name=vectors.name, layers=vectors.layers)
 
 
 def named(spec: ModelSpec, preset: Preset) -> str | None:
@@ -114,4 +121,7 @@ def named(spec: ModelSpec, preset: Preset) -> str | None:
 def kept_for(spec: ModelSpec, preset: Preset, *, state: Path, log: Callable[[str], None]) -> KeptVectors | None:
     """The encoder that the preset names, for a model that reads it. Raises InvalidSetting for a folder that holds none."""
     folder = named(spec, preset)
-    return None if folder is None or spec.pretrained is None else KeptVectors(spec.pretrained, folder, state=state, model=spec.name, log=log)
+    if folder is None or spec.pretrained is None:
+        return None
+    layers = preset.pretrained_layers if spec.pretrained == "text" else 0
+    return KeptVectors(spec.pretrained, folder, state=state, model=spec.name, log=log, layers=layers)
