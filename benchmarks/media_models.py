@@ -1,17 +1,18 @@
 """Media models by themselves on a folder's datasets: what each task gets over seeds, beside its majority class and its baseline.
 
     python benchmarks/media_models.py RAW --state STATE [--models vision_service …] [--seeds 7 8 9] [--preset quick_start] [--tasks PATTERN …]
+        [--pretrained FOLDER]
 
 RAW holds raw files; where STATE holds frozen datasets of them already, these are used. Each model trains alone (no exchange, no
 Dagster, no MLflow), one seed after another, on one thread. Printed for each task: majority, baseline, mean and spread of the scores
 over the seeds, mean difference from the baseline with a 95 % interval (paired bootstrap over the same test examples, the seeds'
-answers averaged), verdict, and the CPU-seconds of a training.
+answers averaged), verdict, and the CPU-seconds of a training. `--pretrained` names an image encoder: its vectors go to the linear
+classifiers, and what these answer of the validation side without them and with them is printed too.
 """
 
 import argparse
 import json
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def main() -> None:
     ask.add_argument("--preset", default="quick_start")
     ask.add_argument("--tasks", nargs="+", help="patterns of task names (default: all)")
     ask.add_argument("--change", nargs="*", default=[], metavar="FIELD=JSON", help="fields of the preset to replace")
+    ask.add_argument("--pretrained", type=Path, help="folder of an image encoder whose frozen vectors the linear classifiers see")
     args = ask.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         state = (args.state or Path(scratch)).absolute()
@@ -47,6 +49,8 @@ def main() -> None:
             print(f"{'task':<52}{'train':>6}{'test':>5}{'major':>7}{'base':>7}{'score':>7}{'spread':>7}{'valid':>7}{'diff':>7}  95 %")
             for name in results[0][0]:
                 print(line(name, [tasks[name] for tasks, _ in results]), flush=True)
+                if (gave := results[0][0][name]["encoder_linear"]) is not None:
+                    print(f"    linear part, validation: {gave['without']:.1%} without the encoder, {gave['with']:.1%} with it")
 
 
 def freeze(raw: Path, state: Path, models: list[str]) -> None:
@@ -75,6 +79,7 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
     from unified_assets.store.local import Store
     from unified_assets.training.baselines import measure
     from unified_assets.training.plan import make_plan
+    from unified_assets.training.pretrained import kept_for
     from unified_assets.training.rounds import train_model
 
     folder = Store(state).current(f"datasets/{model}")
@@ -82,6 +87,7 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
     changes = {"seed": seed, "exchange": (), **{key: json.loads(value) for key, value in (pair.split("=", 1) for pair in args.change)}}
     if args.tasks:
         changes["datasets"] = tuple(args.tasks)
+    changes["pretrained_image"] = None if args.pretrained is None else str(args.pretrained)
     changes["needs"] = {model: NeedsOverride(max_cores=1)}  # on a busy machine a second thread waits more than it works
     preset, spec, dataset = load_preset(args.preset).model_copy(update=changes), plugins.models()[model], load(folder)
     with tempfile.TemporaryDirectory() as scratch:
@@ -97,10 +103,11 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
             champions={},
             initial=None,
             sink=SilentSink(),
+            vectors=kept_for(spec, preset, state=state, log=quiet),
         )
         data = {one.info.task: one for one in dataset.tasks}
         kept = [data[task["task"]] for task in outcome.results["tasks"]]
-        references = measure(spec, kept, folder, lease=nullcontext, log=quiet)
+        references = measure(spec, kept, folder, reference=spec.baseline, log=quiet)
         rounds = [json.loads(row) for row in (run_dir / "rounds" / f"{model}.jsonl").read_text(encoding="utf-8").splitlines()]
         best = next(row for row in rounds if row["round"] == outcome.results["best_round"])
         tasks = {}

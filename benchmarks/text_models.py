@@ -187,11 +187,12 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
     from unified_assets.compute.leases import LeaseBroker
     from unified_assets.datasets import load, read_counts
     from unified_assets.inference import load as predictor
+    from unified_assets.inference.pretrained import with_vectors
     from unified_assets.presets import load_preset
     from unified_assets.store.local import Store
     from unified_assets.training.inputs import chosen_tasks
     from unified_assets.training.plan import make_plan
-    from unified_assets.training.pretrained import KeptVectors, with_vectors
+    from unified_assets.training.pretrained import KeptVectors
     from unified_assets.training.rounds import train_model
 
     specs, folder = plugins.models(), Store(state).current(f"datasets/{model}")
@@ -207,7 +208,7 @@ def train(state: Path, model: str, args: argparse.Namespace) -> None:
         dataset = dataclasses.replace(dataset, tasks=tuple(few_labels(data, args.labels, args.seeds[0]) for data in dataset.tasks))  # type: ignore[type-var]
     inventory, own = detect(state), done.parent / model
     texts = {name: found for name in MODELS if (found := Store(state).current(f"datasets/{name}")) is not None}
-    vectors = None if args.pretrained is None else KeptVectors(args.pretrained, state=state, model=model, log=quiet)
+    vectors = None if args.pretrained is None else KeptVectors("text", args.pretrained, state=state, model=model, log=quiet)
     outcome = train_model(
         dataclasses.replace(specs[model], baseline=unmeasured),
         dataset=dataclasses.replace(dataset, folder=None),  # type: ignore[type-var]

@@ -210,16 +210,52 @@ class TaskInfo:
         )
 
 
-class SentenceVectors(Protocol):
-    """Vectors of texts by a pretrained encoder. `digest` tells encoders apart, `name` is for people, `folder` holds it."""
+EncoderKind = Literal["text", "image"]  # what a pretrained encoder reads: a preset names one of each as `pretrained_<kind>`
 
-    digest: str
-    name: str
-    width: int
-    folder: Path
+
+class PretrainedVectors(Protocol):
+    """A pretrained encoder. `digest` tells encoders apart, `name` is for people, `folder` holds it."""
+
+    @property
+    def kind(self) -> EncoderKind:
+        """What it reads."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of its content."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def width(self) -> int:
+        """Of its vectors."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+
+
+class SentenceVectors(PretrainedVectors, Protocol):
+    """Vectors of texts by a pretrained encoder."""
+
+    @property
+    def layers(self) -> int:
+        """How many of its last layers a learner learns on; 0: none, all is frozen."""
+
+    def network(self) -> Any:
+        """The encoder itself (`learners.pretrained_text_torch.SentenceEncoder`), for a learner that learns its last layers on."""
 
     def of(self, texts: Sequence[str]) -> np.ndarray:
         """(n, width) float32 of unit length."""
+
+
+class PictureVectors(PretrainedVectors, Protocol):
+    """Vectors of pictures by a pretrained encoder."""
+
+    def of(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """pictures: n arrays (side, side, 3) uint8 → (n, width) float32 of unit length."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -241,8 +277,8 @@ class TaskData:
     texts[role]: n strings. media[role]: which encoder and which row of its arrays, -1 where an example lacks that role.
     target: (n,) int64 class or option index for classification, pair and choice; (n,) float32 for regression; n strings for
     generation; None when unlabelled. options: per row the texts to choose from (choice only). word_vectors: those that the models
-    of a run share, for a learner to copy into its own state; None where each model learns its own. sentence_vectors: those of a
-    pretrained encoder, where the preset names one.
+    of a run share, for a learner to copy into its own state; None where each model learns its own. sentence_vectors,
+    picture_vectors: those of a pretrained encoder, where the preset names one and the model reads it.
     """
 
     info: TaskInfo
@@ -256,6 +292,7 @@ class TaskData:
     groups: tuple[str, ...] = ()
     word_vectors: WordVectors | None = None
     sentence_vectors: SentenceVectors | None = None
+    picture_vectors: PictureVectors | None = None
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -304,7 +341,8 @@ class Learner(Protocol):
     function of the data. A learner with nothing to optimise (a parser) may return a loss without gradient and no optimizers.
     One whose `predict` looks several times may have a `quick_predict` of the same form besides, for answers to unlabelled pairs.
     One that weighs its parts may have a `settle(tasks)`, which sets those weights, buffers, by the validation side before each
-    validation, and a `head_of(task)` that says in words which part answers.
+    validation, and a `head_of(task)` that says in words which part answers. One that reads a pretrained encoder may have an
+    `encoder_gave(task)`: shares of right answers to validation rows of a part of it without and with the vectors, or None.
     """
 
     blueprint: Mapping[str, Any]
@@ -359,7 +397,7 @@ class ModelSpec:
     baseline: Callable[[TaskData], BaselineScore]
     image_side: int | None = None
     words: Literal["gives", "shares"] | None = None  # its training texts go into the word vectors of a run; with `shares`, it reads them too
-    reads_sentences: bool = False  # whether its learner reads `TaskData.sentence_vectors`, where the preset names a sentence encoder
+    pretrained: EncoderKind | None = None  # which encoder of the preset its learner reads: as `sentence_vectors` or as `picture_vectors` of a TaskData
     steps_by: Literal["size", "need"] = "size"  # how tasks share the steps: by the root of their size, or by what validation says they lack too
 
 

@@ -69,7 +69,17 @@ class Preset(BaseModel):
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
     pretrained_text: str | None = Field(
-        None, min_length=1, description="Folder of a sentence encoder whose frozen vectors text models add to their features; none: from scratch."
+        None,
+        min_length=1,
+        description="Folder, or name on the Hugging Face hub, of a sentence encoder whose frozen vectors text models add to their features; none: without.",
+    )
+    pretrained_layers: int = Field(
+        0, ge=0, le=48, description="Last layers of the text encoder that are learned on with the model, at a low rate; 0: all of it is frozen."
+    )
+    pretrained_image: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder, or name on the Hugging Face hub, of an image encoder whose frozen vectors media models add to linear classifiers; none: without.",
     )
     disk_floor_gib: float | None = Field(None, ge=0, description="Training pauses while less is free, in GiB; none: the setting of that name.")
 
@@ -79,6 +89,8 @@ class Preset(BaseModel):
             raise ValueError(f"checkpoint_interval {self.checkpoint_interval} is longer than epochs {self.epochs}")
         if self.min_steps_per_epoch > self.max_steps_per_epoch:
             raise ValueError(f"min_steps_per_epoch {self.min_steps_per_epoch} is more than max_steps_per_epoch {self.max_steps_per_epoch}")
+        if self.pretrained_layers and self.pretrained_text is None:
+            raise ValueError(f"pretrained_layers is {self.pretrained_layers}, but pretrained_text names no encoder")
         if self.target_models != "all" and not self.target_models:
             raise ValueError("target_models is empty: name at least one model, or write `all`")
         wrong = sorted(name for name, (fewest, most) in self.epoch_steps.items() if not 1 <= fewest <= most)

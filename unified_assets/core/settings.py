@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     retrain_age_h: float = Field(default=24.0, ge=0, description="or having been stale for this long, in hours;")
     cool_down_min: float = Field(default=60.0, ge=0, description="but no training sooner than this after the last one began, in minutes.")
     pretrained_text: Path | None = Field(default=None, description="Folder of a text encoder for versions trained beside one that the state folder lacks.")
+    pretrained_image: Path | None = Field(default=None, description="Folder of an image encoder for versions trained beside one that the state folder lacks.")
     ray_address: str | None = Field(default=None, description="Ray cluster (`host:port`) whose nodes decode and train; default: this machine alone.")
     ray_node_kinds: tuple[NodeKind, ...] = Field(default=(), description="Kinds of node an autoscaler may add, as JSON: a need that only they meet waits.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")

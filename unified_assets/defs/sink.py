@@ -11,7 +11,7 @@ import dagster as dg
 from unified_assets.compute.monitor import Sample
 from unified_assets.core.contracts import EventSink, SilentSink
 from unified_assets.tracking.experiment import ModelRun
-from unified_assets.training.ablation import summary
+from unified_assets.training.ablation import encoder_effect, summary
 
 WAIT_LOG_S = 15.0
 MB = 2**30 / 1e6  # of a GiB
@@ -59,7 +59,10 @@ class StepSink:
         self.context.log.info("%s: %s", task, ", ".join(f"{name} {value}" for name, value in figures.items()))
         rows = summary(values.get("ablation") or ())
         ablation = {f"ablation/{task}/{row['channels']}/{name}": row[name] for row in rows for name in ("mean", "spread", "gain")}
-        self._track({**{f"test/{task}/{name}": value for name, value in figures.items()}, **ablation}, self.rounds)
+        found = {f"ablation/{task}/encoder": encoder_effect(values.get("ablation") or ()), f"encoder/{task}/linear": values.get("encoder_linear")}
+        encoder = {f"{place}/{name}": told[name] for place, told in found.items() if told is not None for name in ("without", "with")}
+        gain = {f"ablation/{task}/encoder/gain": values.get("encoder_gain")}
+        self._track({**{f"test/{task}/{name}": value for name, value in figures.items()}, **ablation, **encoder, **gain}, self.rounds)
 
     @contextmanager
     def trial(self, number: int, parameters: Mapping[str, object]) -> Iterator[EventSink]:

@@ -4,14 +4,13 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from unified_assets.compute.monitor import Sample, sample
 from unified_assets.core import plugins
-from unified_assets.core.contracts import ModelSpec, SentenceVectors
+from unified_assets.core.contracts import ModelSpec
 from unified_assets.core.presets import Preset
 from unified_assets.defs.model_metadata import checks, metadata, skipped_checks, skipped_metadata
 from unified_assets.defs.resources import ComputeResource, MlflowResource
@@ -107,10 +106,12 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
     from unified_assets.datasets import load, read_counts
     from unified_assets.training import word_vectors
     from unified_assets.training.plan import make_plan
+    from unified_assets.training.pretrained import address_of, kept_for
     from unified_assets.training.remote import there
     from unified_assets.training.rounds import train_model
 
-    here, spec, plan, settings, vectors = job.here, job.spec, job.plan, job.here.settings, _vectors(job)
+    here, spec, plan, settings = job.here, job.spec, job.plan, job.here.settings
+    vectors = kept_for(spec, job.preset, state=settings.state, log=here.log)
     inventory = job.compute.inventory()
     schedule = make_plan(
         here.run_dir,
@@ -139,17 +140,7 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
             settings.ray_address,
             dataset=dataset,
             load=load,
-            encoder=None if vectors is None else (vectors.folder, settings.state),
+            encoder=address_of(vectors, settings.state),
             words=None if schedule.word_vectors is None else word_vectors.file_of(here.run_dir, schedule.word_vectors),
         ),
     )
-
-
-def _vectors(job: Training) -> SentenceVectors | None:
-    """The frozen encoder that the preset names, for a model that reads it."""
-    named = job.preset.pretrained_text
-    if named is None or not job.spec.reads_sentences:
-        return None
-    from unified_assets.training.pretrained import KeptVectors
-
-    return KeptVectors(Path(named), state=job.here.settings.state, model=job.spec.name, log=job.here.log)

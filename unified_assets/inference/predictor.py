@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from unified_assets.core import plugins
-from unified_assets.core.contracts import Encoder, Learner, ModelSpec, Prediction, SentenceVectors, TaskData, TaskInfo
+from unified_assets.core.contracts import Encoder, Learner, ModelSpec, Prediction, PretrainedVectors, TaskData, TaskInfo
 from unified_assets.core.errors import CorruptCheckpoint, InvalidSetting
-from unified_assets.inference.pretrained import vectors_of
+from unified_assets.inference.pretrained import vectors_of, with_vectors
 from unified_assets.inference.reading import OPTIONS, Reading, read_items
 
 SHOWN = 5  # classes whose probability is told
@@ -25,7 +25,7 @@ class Predictor:
     tasks: tuple[TaskInfo, ...]
     learner: Learner
     dataset: str
-    vectors: SentenceVectors | None = None
+    vectors: PretrainedVectors | None = None
 
     def predict(self, items: Sequence[Any], task: str | None = None) -> list[dict[str, Any]]:
         """One dict an item: task, answer, confidence of the surest answer, and `answers`, one for each task the item fits.
@@ -93,7 +93,7 @@ class Predictor:
         roles = sorted({role for reading in inputs for role in reading.media})
         arrays = {f"{role}:{self.spec.encoders[role].name}": _stacked(inputs, role, self.spec.encoders[role]) for role in roles}
         spoken = sorted({role for reading in inputs for role in reading.texts})
-        return TaskData(
+        data = TaskData(
             info=info,
             example_ids=tuple(str(index) for index in range(count)),
             texts={role: [reading.texts[role] for reading in inputs] for role in spoken},
@@ -103,8 +103,8 @@ class Predictor:
             split=np.full(count, "test"),
             options=[reading.options for reading in inputs] if info.kind == "choice" else None,
             groups=("",) * count,
-            sentence_vectors=self.vectors,
         )
+        return with_vectors((data,), self.vectors)[0]
 
 
 def load(folder: Path) -> Predictor:

@@ -17,6 +17,7 @@ from unified_assets.learners import image_features_torch as features
 from unified_assets.learners import media_modules_torch as parts
 from unified_assets.learners.media_blueprints import role_in, rows_to_fit
 from unified_assets.learners.media_cache import RowCache
+from unified_assets.learners.media_pretrained_torch import picture_vectors
 from unified_assets.learners.media_reference_torch import Reference, answers, fit_reference, head_name, settle_reference
 from unified_assets.learners.video_features_torch import cached_clip_features, clip_features
 
@@ -66,7 +67,8 @@ class ImageLearner(nn.Module):
         pooled = {name: widths[-1] * (1 if task["recipe"] in {"object", "glyph"} else 2) for name, task in self.tasks.items()}
         self.heads = nn.ModuleDict({self.keys[name]: nn.Linear(pooled[name], len(task["classes"])) for name, task in self.tasks.items()})
         self.wide = nn.ModuleDict({self.keys[name]: parts.Wide(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
-        self.reference = nn.ModuleDict({self.keys[name]: Reference(_feature_count(task), len(task["classes"])) for name, task in self.tasks.items()})
+        seen = {name: (_feature_count(task), len(task["classes"]), task.get("vectors", 0)) for name, task in self.tasks.items()}
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(*sizes) for name, sizes in seen.items()})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @property
@@ -144,7 +146,13 @@ class ImageLearner(nn.Module):
         task = self.tasks[data.info.task]
         if task["recipe"] == "clip":
             return self._clip_fixed(data, rows, task)
-        return features.classical_features(task["recipe"], augment.plain(self._pictures(data, rows, task), task["side"]))
+        fixed = features.classical_features(task["recipe"], augment.plain(self._pictures(data, rows, task), task["side"]))
+        vectors = self._vectors(data, rows, task)
+        return fixed if vectors is None else torch.cat([fixed, vectors], dim=1)
+
+    def _vectors(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> Tensor | None:
+        """(k, width) of a pretrained encoder, of pictures as they are; None for a task without."""
+        return picture_vectors(data, role_in(data, task["role"], ("pixels", "size")), rows, self._device) if task.get("vectors") else None
 
     def reference_of(self, task: str) -> Reference:
         """A task's linear reference."""
@@ -161,6 +169,10 @@ class ImageLearner(nn.Module):
     def head_of(self, task: str) -> str:
         """What answers a task, in words."""
         return head_name(self.reference_of(task).weights())
+
+    def encoder_gave(self, task: str) -> tuple[float, float] | None:
+        """What a pretrained encoder gave a task's linear classifier: see `Reference.encoder_gave`."""
+        return self.reference_of(task).encoder_gave()
 
     def optimizers(self, learning_rate: float) -> list[Any]:
         """One AdamW; the wide branches have rates of their own."""
@@ -220,14 +232,25 @@ class ImageLearner(nn.Module):
         """(k, classes), the network and the linear reference weighed by `mix`."""
         task, validation = self.tasks[data.info.task], data.split[rows] == "valid"
         if task["recipe"] != "clip":
-            return self.still_log_probs(task, self._pictures(data, rows, task), mix, views, validation=validation)
+            pictures, vectors = self._pictures(data, rows, task), None if mix[1] == 0.0 else self._vectors(data, rows, task)
+            return self.still_log_probs(task, pictures, mix, views, validation=validation, vectors=vectors)
         fixed = self._clip_fixed(data, rows, task)
         return answers(mix, lambda: self._clip_answer(data, rows, task, fixed), lambda: self.reference_of(data.info.task)(fixed, validation))
 
     def still_log_probs(
-        self, task: Mapping[str, Any], pictures: Tensor, mix: tuple[float, float], views: Views | None = None, *, validation: np.ndarray | None = None
+        self,
+        task: Mapping[str, Any],
+        pictures: Tensor,
+        mix: tuple[float, float],
+        views: Views | None = None,
+        *,
+        validation: np.ndarray | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
-        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views. validation: (batch,) rows of that part."""
+        """pictures: (batch, 3, side, side) in [0, 1] → (batch, classes), a mean over a few fixed views.
+
+        validation: (batch,) rows of that part. vectors: (batch, width) of a pretrained encoder, for a task whose linear classifier sees them.
+        """
         mirrored = bool(task["strength"]["flip"])
         views = [(zoom, flip) for zoom, flip in VIEWS[task["recipe"]] if mirrored or not flip] if views is None else views
         seen = {(zoom, flip): augment.plain(pictures, task["side"], zoom, flip=flip) for zoom, flip in views}
@@ -238,6 +261,7 @@ class ImageLearner(nn.Module):
 
         def linear() -> Tensor:
             whole = [features.classical_features(task["recipe"], view) for (zoom, _), view in seen.items() if zoom == 1.0]
+            whole = whole if vectors is None else [torch.cat([fixed, vectors], dim=1) for fixed in whole]
             return torch.stack([self.reference_of(task["task"])(fixed, validation) for fixed in whole]).mean(dim=0).log_softmax(dim=1)
 
         return answers(mix, network, linear)

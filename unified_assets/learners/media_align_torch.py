@@ -22,6 +22,7 @@ from unified_assets.learners.media_blueprints import PAIR_LOOK, RECIPES, role_in
 from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
+from unified_assets.learners.media_pretrained_torch import picture_vectors
 from unified_assets.learners.media_reference_torch import NETWORK_ALONE, Reference, answers, fit_reference, head_name, settle_reference
 from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
 from unified_assets.learners.scene_claims import CLAIMS, claims
@@ -65,7 +66,8 @@ class AlignLearner(nn.Module):
         self.reason = nn.ModuleDict({self.keys[name]: _reasoner(len(self.tasks[name]["classes"])) for name in grounded})
         self.claims = nn.ModuleDict({self.keys[name]: Claims(len(self.tasks[name]["classes"])) for name in grounded})
         plain = {name: task for name, task in self.tasks.items() if task["inputs"] and not task["texts"]}
-        self.reference = nn.ModuleDict({self.keys[name]: Reference(_fixed_inputs(task, own_side=True), len(task["classes"])) for name, task in plain.items()})
+        seen = {name: (_fixed_inputs(task, own_side=True), len(task["classes"]), task.get("vectors", 0)) for name, task in plain.items()}
+        self.reference = nn.ModuleDict({self.keys[name]: Reference(*sizes) for name, sizes in seen.items()})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @staticmethod
@@ -154,10 +156,18 @@ class AlignLearner(nn.Module):
         reference = self.reference_of(task)
         return head_name(NETWORK_ALONE if reference is None else reference.weights())
 
+    def encoder_gave(self, task: str) -> tuple[float, float] | None:
+        """What a pretrained encoder gave a task's linear classifier: see `Reference.encoder_gave`."""
+        reference = self.reference_of(task)
+        return None if reference is None else reference.encoder_gave()
+
     def _classical(self, data: TaskData, rows: np.ndarray) -> Tensor:
         task = self.tasks[data.info.task]
         towers: Any = self.towers  # a ModuleDict types its members as bare modules
         found = [towers[kind].classical(data, role_in(data, role, ARRAYS[kind]), rows, task["look"]) for role, kind in task["inputs"]]
+        if task.get("vectors"):
+            role = next(role for role, kind in task["inputs"] if kind == "image")
+            found.append(picture_vectors(data, role_in(data, role, ARRAYS["image"]), rows, self.temperature.device))
         return torch.cat(found, dim=1)
 
     def _fit_pitch(self, data: TaskData, rows: np.ndarray, task: Mapping[str, Any]) -> None:

@@ -59,7 +59,13 @@ def _vision_task(data: TaskData) -> dict[str, Any]:
         "strength": strength,
         "mix": settings["mix"],
         "wide_rate": 5.0 if few else 2.0,
+        **_encoded(data, still=recipe != "clip"),
     }
+
+
+def _encoded(data: TaskData, *, still: bool) -> dict[str, int]:
+    """How wide the vectors of a pretrained encoder are that a task's linear classifier sees; films do not go through it."""
+    return {} if data.picture_vectors is None or not still else {"vectors": data.picture_vectors.width}
 
 
 def _recipe(data: TaskData, role: str) -> str:
@@ -88,7 +94,14 @@ def _mixed_task(data: TaskData) -> dict[str, Any]:
         strength["flip"] = 0.0
     look = {"recipe": recipe, "side": 48 if recipe == "glyph" else 64, "strength": None if texts else strength}
     drawn = bool(texts) and any(kind == "image" and _drawn(data, role) for role, kind in inputs)
-    return {**data.info.as_dict(), "inputs": inputs, "texts": texts, "look": look, "drawn": drawn, "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0}
+    return {
+        **data.info.as_dict(),
+        "inputs": inputs,
+        "texts": texts,
+        "look": look,
+        "drawn": drawn,
+        "wide_rate": 5.0 if len(data.rows("train")) < FEW else 2.0,
+    } | _encoded(data, still=bool(kinds & {"image"}) and not texts)
 
 
 def _drawn(data: TaskData, role: str) -> bool:

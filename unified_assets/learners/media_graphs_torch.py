@@ -46,6 +46,8 @@ def graph_of(learner: object, task: str) -> tuple[nn.Module | None, str]:
         described = learner.tasks[task]
         if described["recipe"] == "clip":
             return None, "a clip's fixed features are read from how its frames move, by code outside the network"
+        if described.get("vectors") and learner.reference_of(task).weights()[1]:
+            return None, "its linear classifier sees the vectors of a pretrained image encoder, which is no part of it"
         return PictureGraph(learner, described), str(described["role"])
     if isinstance(learner, AudioLearner):
         return SoundGraph(learner, learner.tasks[task]), str(learner.tasks[task]["role"])

@@ -5,6 +5,9 @@ that are left out (the residuals of leaving out come in closed form: Allen 1974)
 A network counts only as far as the validation part says: where it shows no clear gain there, the linear classifier is the head.
 Validation rows are answered by a fit that left them out, all others by one of both parts. A network that peers have taught on
 unlabelled pairs has seen more than the labels: it counts unless the linear classifier is clearly better.
+
+Vectors of a pretrained encoder stand beside the fixed features, as a block with a weight of its own: rows of the training part that are
+left out choose it, nothing among the choices. Validation rows then tell what the vectors gave: the same fit once without them.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +28,7 @@ STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 7))  # times the me
 SCALES = tuple(2.0 ** (power / 2) for power in range(-4, 13))  # of one-hot regressions as logits
 BLIND = (10.0,)  # ... where a class is of one group: its rows are much alike, and leaving one of them out tells nothing
 OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that is hardly held back
+VECTOR_SHARES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # of a pretrained encoder's vectors together, beside all fixed features
 SHARES = (1 / 2, 2 / 3, 1 / 3, 5 / 6, 1.0)  # of the network in a mix, the preferred ones first
 SURENESS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # both weights of a mix together
 NETWORK_ALONE, LINEAR_ALONE = (1.0, 0.0), (0.0, 1.0)
@@ -46,9 +50,16 @@ class Reference(nn.Module):
     whole_bias: Tensor
     mix: Tensor
     taught: Tensor
+    share: Tensor
+    gave: Tensor
 
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int, vectors: int = 0) -> None:
+        """`vectors`: columns of a pretrained encoder, the last ones, besides `features` fixed ones."""
         super().__init__()
+        self.fixed, features = features, features + vectors
+        if vectors:
+            self.register_buffer("share", torch.ones(()))  # weight of the vectors
+            self.register_buffer("gave", torch.full((2,), float("nan")))  # right answers to validation rows, without the vectors and with them
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         self.register_buffer("weight", torch.zeros(features, classes))
@@ -73,9 +84,10 @@ class Reference(nn.Module):
             return
         self.mean.copy_(features[:train].mean(dim=0))
         self.deviation.copy_(features[:train].std(dim=0, unbiased=False) + 1e-3 * features[:train].std() + 1e-6)
-        x, classes = self._rows(features).double(), self.weight.shape[1]
-        learned = _ridge(x[:train], target[:train], groups[:train], classes)
-        whole = learned if train == len(x) else _ridge(x, target, groups, classes)
+        classes = self.weight.shape[1]
+        learned = self._learned(features, target, groups, train)
+        x = self._rows(features).double()
+        whole = learned if train == len(x) else _ridge(x, target, groups, classes)[1]
         for (weight, bias), coefficients in (((self.weight, self.bias), learned), ((self.whole_weight, self.whole_bias), whole)):
             weight.copy_(coefficients[:-1])
             bias.copy_(coefficients[-1] * OFFSET)
@@ -89,9 +101,36 @@ class Reference(nn.Module):
             return whole
         return torch.where(torch.from_numpy(validation).to(x.device)[:, None], (x @ self.weight + self.bias).log_softmax(dim=1), whole)
 
+    def _learned(self, features: Tensor, target: Tensor, groups: Tensor, train: int) -> Tensor:
+        """Coefficients of a fit to the training part, and the weight of the vectors with it."""
+        classes = self.weight.shape[1]
+        if self.fixed == features.shape[1]:
+            return _ridge(self._rows(features).double()[:train], target[:train], groups[:train], classes)[1]
+        blind = _is_blind(target[:train], groups[:train])
+        found = dict[float, tuple[float, Tensor]]()
+        for share in (0.0, 1.0) if blind else VECTOR_SHARES:
+            self.share.fill_(share)
+            found[share] = _ridge(self._rows(features).double()[:train], target[:train], groups[:train], classes)
+        best = 1.0 if blind else min(found, key=lambda share: found[share][0])
+        if train < len(features):
+            for place, share in enumerate((0.0, best)):
+                self.share.fill_(share)
+                said = self._rows(features).double()[train:] @ found[share][1]
+                self.gave[place] = (said.argmax(dim=1) == target[train:]).float().mean()
+        self.share.fill_(best)
+        return found[best][1]
+
+    def encoder_gave(self) -> tuple[float, float] | None:
+        """Shares of right answers to validation rows by a fit without an encoder's vectors and by one with them; None where neither was measured."""
+        without, beside = self.gave.tolist() if hasattr(self, "gave") else (float("nan"),) * 2
+        return None if without != without else (without, beside)  # noqa: PLR0124 - not a number
+
     def _rows(self, features: Tensor) -> Tensor:
-        x = ((features - self.mean) / self.deviation).clamp(-5, 5) / features.shape[1] ** 0.5
-        return functional.pad(x, (0, 1), value=OFFSET)
+        x = ((features - self.mean) / self.deviation).clamp(-5, 5)
+        fixed, vectors = x[:, : self.fixed] / self.fixed**0.5, x[:, self.fixed :]
+        if vectors.shape[1]:
+            fixed = torch.cat([fixed, vectors * (self.share / vectors.shape[1] ** 0.5)], dim=1)
+        return functional.pad(fixed, (0, 1), value=OFFSET)
 
     @torch.no_grad()
     def settle(self, network: Tensor, linear: Tensor, target: Tensor) -> None:
@@ -178,13 +217,18 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> Tensor:
-    """(features, classes) coefficients of logits: of the strength with the least error on rows left out, at the scale that fits these best."""
+def _is_blind(target: Tensor, groups: Tensor) -> bool:
+    """Whether a class is of one group."""
+    return any(len(torch.unique(groups[target == name])) < 2 for name in torch.unique(target))
+
+
+def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> tuple[float, Tensor]:
+    """Mean square error on rows left out; (features, classes) coefficients of logits: of the strength with the least, at the scale that fits these best."""
     wanted = functional.one_hot(target, classes).to(x.dtype)
     values, vectors = torch.linalg.eigh(x @ x.T)
     inside = vectors.T @ wanted
     unit = float(x[:, :-1].square().sum(dim=1).mean())
-    blind = any(len(torch.unique(groups[target == name])) < 2 for name in torch.unique(target))
+    blind = _is_blind(target, groups)
     together = [place for number in torch.unique(groups) if len(place := torch.nonzero(groups == number)[:, 0]) > 1]
     best: tuple[float, Tensor, Tensor] | None = None
     for strength in BLIND if blind else STRENGTHS:
@@ -198,7 +242,7 @@ def _ridge(x: Tensor, target: Tensor, groups: Tensor, classes: int) -> Tensor:
     doubt = classes / (len(x) + classes)  # rule of succession: few rows, all of them right, prove no certainty
     likely = [float(functional.cross_entropy(scale * best[2], target, label_smoothing=doubt)) for scale in SCALES]
     coefficients: Tensor = x.T @ best[1] * SCALES[int(np.argmin(likely))]
-    return coefficients
+    return best[0], coefficients
 
 
 def _left_out(vectors: Tensor, shrunk: Tensor, dual: Tensor, together: Sequence[Tensor]) -> Tensor:

@@ -1,43 +1,30 @@
 """Texts → vectors of a pretrained sentence encoder (transformers), frozen: what it knows is added to the classical features, never in their place."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-from unified_assets.core.errors import InvalidSetting
+from unified_assets.learners import pretrained_torch
+from unified_assets.store.encoders import unusable
 
 BATCH = 32
 MOST_TOKENS = 256
+FEWER = "Lower `pretrained_layers`; 0 leaves the encoder frozen."
 
 
 class SentenceEncoder:
-    """An encoder from a folder (config.json, *.safetensors, a tokenizer). `of` gives unit vectors; nothing of the folder is executed."""
+    """An encoder from a folder (config.json, *.safetensors, a tokenizer). `of` gives unit vectors."""
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        try:
-            from transformers import AutoModel, AutoTokenizer  # type: ignore[import-not-found, unused-ignore]
-            from transformers.utils import logging  # type: ignore[import-not-found, unused-ignore]
-        except ImportError as error:
-            fix = 'Install the extra: `pip install "unified-assets[pretrained]"`.'
-            raise InvalidSetting(source="preset", field="pretrained_text", value=str(folder), problem="transformers is not installed", fix=fix) from error
-        closed: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call, unused-ignore]
-        try:
-            with torch.random.fork_rng(devices=[]):  # parts that a folder lacks are drawn at random: not from the numbers of a training
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **closed)
-                model, told = AutoModel.from_pretrained(str(folder), use_safetensors=True, output_loading_info=True, **closed)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise _unusable(folder, f"transformers cannot read it: {str(error).splitlines()[0]}") from error
-        if absent := sorted(name for name in told["missing_keys"] if "pooler" not in name):  # words are pooled here
-            raise _unusable(folder, f"its weights lack {len(absent)} tensors, {absent[0]} the first")
-        self._model: Any = model.eval()
-        self.digest, self.name, self.folder = digest, folder.name, folder
+    def __init__(self, folder: Path) -> None:
+        self._model: Any = pretrained_torch.network("text", folder, needless=("pooler",))  # words are pooled here
+        self._tokenizer: Any = pretrained_torch.read("text", folder, lambda found: found.AutoTokenizer.from_pretrained(str(folder), **pretrained_torch.CLOSED))
+        self._folder = folder
         self.width = int(self._model.config.hidden_size)
         self._first = _pools_first(folder)
         self._longest = min(MOST_TOKENS, int(getattr(self._model.config, "max_position_embeddings", MOST_TOKENS)))
@@ -48,18 +35,30 @@ class SentenceEncoder:
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            read = self._tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=self._longest, return_tensors="pt")
             with torch.no_grad():
-                words = self._model(**read).last_hidden_state
-            mask = read["attention_mask"].to(words)[:, :, None]
-            mean = words[:, 0] if self._first else (words * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
-            out[places] = functional.normalize(mean.float(), dim=1).numpy()
+                out[places] = self.unit([texts[place] for place in places]).cpu().numpy()
         return out
 
+    def unit(self, texts: Sequence[str], layers: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(n, width) float32 of unit length; with `layers` in the place of the tensors of these names, and on their device."""
+        given = dict(layers or {})
+        for value in given.values():
+            self._model.to(value.device)
+            break
+        read = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._longest, return_tensors="pt").to(self._model.device)
+        words = torch.func.functional_call(self._model, given, (), dict(read)).last_hidden_state
+        mask = read["attention_mask"].to(words)[:, :, None]
+        mean = words[:, 0] if self._first else (words * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+        return functional.normalize(mean.float(), dim=1)
 
-def _unusable(folder: Path, problem: str) -> InvalidSetting:
-    fix = "Name the folder of an encoder as transformers or sentence-transformers save it."
-    return InvalidSetting(source="preset", field="pretrained_text", value=str(folder), problem=problem, fix=fix)
+    def last_layers(self, count: int) -> dict[str, Tensor]:
+        """The tensors of its last layers by name. Raises InvalidSetting where it has no list of so many."""
+        deep = int(getattr(self._model.config, "num_hidden_layers", 0))
+        stacks = [name for name, part in self._model.named_modules() if isinstance(part, nn.ModuleList) and len(part) == deep]
+        if not 0 < count <= deep or len(stacks) != 1:
+            raise unusable("text", self._folder, f"{count} last layers cannot be learned on: it has {deep if stacks else 'no list of'} layers", FEWER)
+        wanted = tuple(f"{stacks[0]}.{place}." for place in range(deep - count, deep))
+        return {name: value for name, value in self._model.named_parameters() if name.startswith(wanted)}
 
 
 def _pools_first(folder: Path) -> bool:

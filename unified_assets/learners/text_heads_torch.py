@@ -83,6 +83,8 @@ class NgramHead(nn.Module):
         # Few rows are learned by heart where a network sees hundreds of columns of theirs; how two texts go together is not linear in them.
         self.seen = self.dense - (0 if self.by_candidate else int(entry.get("vectors", 0)))
         self.dense_deep = nn.Sequential(nn.Linear(self.seen, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, self.outputs, bias=False))
+        if entry.get("tuned"):
+            self.tuned = nn.Linear(int(entry["tuned"]), self.outputs, bias=False)  # of an encoder whose last layers are learned on
         for last in self._last_layers():
             nn.init.zeros_(last.weight)  # at first the wide branch speaks alone
         self._weighed: WeakKeyDictionary[TaskData, WeighedRows] = WeakKeyDictionary()
@@ -90,7 +92,7 @@ class NgramHead(nn.Module):
 
     def _last_layers(self) -> list[nn.Linear]:
         branches = [self.dense_deep, *(getattr(self, name) for name in ("deep", "sentence") if hasattr(self, name))]
-        return [branch[-1] for branch in branches]
+        return [*(branch[-1] for branch in branches), *([self.tuned] if hasattr(self, "tuned") else [])]
 
     # ------------------------------------------------------------------------------------------ statistics
 
@@ -206,6 +208,7 @@ class NgramHead(nn.Module):
         """(wide, deep): (rows, classes or most candidates) logits; places without a candidate are impossible."""
         if not self.by_candidate:
             wide, deep = self._branches(data, rows, trunk)
+            deep = deep + self._tuned(data, rows, trunk) if hasattr(self, "tuned") else deep
             return wide, deep + self.sentence(trunk.sentences(data, rows)) if self.encoded else deep
         starts = features(data, self.method).starts
         counts = starts[rows + 1] - starts[rows]
@@ -217,11 +220,19 @@ class NgramHead(nn.Module):
             wide = wide + self._common(data, flat, trunk)
         if self.matched and len(flat):
             deep = deep + self.match(torch.cat([trunk.matches(data, rows, counts), self._memory(data, rows)], dim=1))
+        if hasattr(self, "tuned") and len(flat):
+            deep = deep + self._tuned(data, rows, trunk)
         padded = []
         for branch in (wide, deep):
             empty = torch.full((len(rows) * width,), IMPOSSIBLE, device=self.mean.device)
             padded.append(empty.index_copy(0, place, branch[:, 0].float()).view(len(rows), width))
         return padded[0], padded[1]
+
+    def _tuned(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> Tensor:
+        """(feature rows, outputs): what the encoder says whose last layers are learned on."""
+        assert trunk.encoder is not None
+        out: Tensor = self.tuned(functional.dropout(trunk.encoder(data, rows, self.method), 0.1, self.training))
+        return out
 
     def _common(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> Tensor:
         """(feature rows, 1): what the features say in every task of this form."""

@@ -23,7 +23,9 @@ class TextLearner(nn.Module):
         super().__init__()
         self.blueprint: Mapping[str, Any] = dict(blueprint)
         self.places = {entry["info"]["task"]: place for place, entry in enumerate(blueprint["tasks"])}
-        self.trunk = TextTrunk(int(blueprint["vocabulary"]), equations=any(entry["method"] == "word_problem" for entry in blueprint["tasks"]))
+        self.trunk = TextTrunk(
+            int(blueprint["vocabulary"]), equations=any(entry["method"] == "word_problem" for entry in blueprint["tasks"]), tuned=blueprint.get("tuned")
+        )
         self.heads = nn.ModuleList(HEADS.get(entry["method"], NgramHead)(entry) for entry in blueprint["tasks"])
 
     def head(self, data: TaskData) -> Any:

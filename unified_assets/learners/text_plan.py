@@ -9,7 +9,7 @@ from unified_assets.core.contracts import TaskData
 from unified_assets.learners.text_features import role
 from unified_assets.learners.text_grams import fit_index, words
 from unified_assets.learners.text_memory import remembered
-from unified_assets.learners.text_pretrained import features
+from unified_assets.learners.text_pretrained import columns, features, tuned_plan
 from unified_assets.learners.text_vectors import vocabulary
 
 MOST_BUCKETS = 120_000
@@ -38,7 +38,9 @@ def method_of(data: TaskData) -> str:
 def plan(tasks: Sequence[TaskData]) -> Mapping[str, Any]:
     """The blueprint: one entry for each task, in the given order."""
     entries = [plan_task(data) for data in tasks]
-    return {"vocabulary": len(vocabulary(shared(tasks))) if any(map(_reads_words, entries)) else 0, "tasks": entries}
+    built = {"vocabulary": len(vocabulary(shared(tasks))) if any(map(_reads_words, entries)) else 0, "tasks": entries}
+    tuned = next((data.sentence_vectors for data, entry in zip(tasks, entries, strict=True) if "tuned" in entry), None)
+    return built if tuned is None else {**built, "tuned": tuned_plan(tuned)}
 
 
 def _reads_words(entry: Mapping[str, Any]) -> bool:
@@ -62,6 +64,8 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
     entry |= {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
     if found.vectors:
         entry["vectors"] = found.vectors
+    if data.sentence_vectors is not None and (tuned := columns(data.sentence_vectors, method)):
+        entry["tuned"] = tuned
     if len(data.rows("train")) < FEW_ROWS:
         entry["small"] = True
     if method == "sentence" and len(data.info.classes) <= FEW_CLASSES:

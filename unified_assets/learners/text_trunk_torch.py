@@ -1,6 +1,6 @@
 """What the text tasks of a model share: word vectors of all their training texts, a sentence encoder, a matcher of two texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ from unified_assets.learners.text_features import role
 from unified_assets.learners.text_grams import words
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import AFFIXES, FAR, LONGEST, Tokens, code, number, tokenize
+from unified_assets.learners.text_tuned_torch import TunedLayers
 from unified_assets.learners.text_vectors import WIDTH, fit_vectors, own_counts, shared_vectors, vocabulary
 
 FILTERS = 96
@@ -36,8 +37,10 @@ class TextTrunk(nn.Module):
     weights: Tensor
     vectors: Tensor
 
-    def __init__(self, vocabulary_size: int, *, equations: bool = False) -> None:
+    def __init__(self, vocabulary_size: int, *, equations: bool = False, tuned: Mapping[str, Any] | None = None) -> None:
+        """`tuned`: the blueprint's entry for the last layers of a pretrained encoder, where they are learned on."""
         super().__init__()
+        self.encoder = None if tuned is None else TunedLayers(tuned)
         self.register_buffer("codes", torch.zeros(vocabulary_size, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(vocabulary_size + 1))  # of a word in a mean: frequent words weigh little
         self.register_buffer("vectors", torch.zeros(vocabulary_size + 1, WIDTH))
@@ -53,7 +56,10 @@ class TextTrunk(nn.Module):
         self._pairs: WeakKeyDictionary[TaskData, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
 
     def fit_statistics(self, tasks: Sequence[TaskData]) -> None:
-        """Word vectors of all training texts of these tasks, or those that models share, in order of code."""
+        """Word vectors of all training texts of these tasks, or those that models share, in order of code; an encoder's layers as they are."""
+        encoders = [data.sentence_vectors for data in tasks if data.sentence_vectors is not None]
+        if self.encoder is not None and encoders:
+            self.encoder.fit_statistics(encoders[0])
         if not len(self.codes):
             return
         shared, names = shared_vectors(tasks), vocabulary(tasks)
@@ -81,12 +87,14 @@ class TextTrunk(nn.Module):
         """Tables by Adagrad, the rest by AdamW."""
         tables = [self.tuned, self.prefix, self.suffix]
         biases = {id(table.bias) for table in (*tables, self.equations)}
-        rest = [parameter for parameter in self.parameters() if id(parameter) not in biases]
+        layers = {id(value) for value in self.encoder.parameters()} if self.encoder is not None else set()
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in biases | layers]
         shared = TableOptimizer([self.equations], lr=EQUATION_RATE * rate)
         sides = {id(self.cause.weight), id(self.effect.weight)}
         groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in rest if id(parameter) not in sides]},
             {"params": [self.cause.weight, self.effect.weight], "lr": SIDE_RATE * rate},
+            *([] if self.encoder is None else [self.encoder.group(rate)]),
         ]
         return [torch.optim.AdamW(groups, lr=rate, weight_decay=0.05), TableOptimizer(tables, lr=10 * rate), shared]
 

@@ -28,7 +28,7 @@ MODEL = ModelSpec(
     encoders={},
     derived={"document.text": "text"},
     needs=Needs(min_cores=1, max_cores=1, memory_gib=2.0, gpu_memory_gib=1.5),
-    reads_sentences=True,
+    pretrained="text",
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,

@@ -27,7 +27,7 @@ MODEL = ModelSpec(
     kinds=frozenset({"classification", "choice", "pair", "generation"}),
     encoders={},
     needs=Needs(min_cores=1, max_cores=1, memory_gib=1.5, gpu_memory_gib=1.5),
-    reads_sentences=True,
+    pretrained="text",
     blueprint=_blueprint,
     build=_build,
     baseline=score_baseline,

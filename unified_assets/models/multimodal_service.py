@@ -38,5 +38,6 @@ MODEL = ModelSpec(
     build=build,
     baseline=baseline,
     steps_by="need",
+    pretrained="image",
     image_side=72,
 )

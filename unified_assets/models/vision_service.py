@@ -42,5 +42,6 @@ MODEL = ModelSpec(
     build=build,
     baseline=baseline,
     steps_by="need",
+    pretrained="image",
     image_side=112,
 )

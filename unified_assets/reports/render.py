@@ -11,7 +11,7 @@ from unified_assets.pages.plots import lines
 from unified_assets.reports.collect import RunFiles
 from unified_assets.reports.gantt import gantt
 from unified_assets.reports.mistakes import mistakes
-from unified_assets.training.ablation import summary
+from unified_assets.training.ablation import encoder_effect, summary
 from unified_assets.training.metrics import SHARES
 
 TASKS = {
@@ -30,11 +30,13 @@ TASKS = {
     "alone": "alone",
     "shared": "together − alone",
     "champion": "champion",
+    "encoder_linear": "encoder: linear part, validation",
+    "encoder_gain": "encoder: with − without, test",
     "verdict": "verdict",
 }
 
 BELOW = "below its baseline"
-OPTIONAL = ("interval", "head", "alone", "shared", "champion")  # columns left out where nothing was measured
+OPTIONAL = ("interval", "head", "alone", "shared", "champion", "encoder_linear", "encoder_gain")  # columns left out where nothing was measured
 
 
 def render(files: RunFiles, *, name: str) -> str:
@@ -77,7 +79,9 @@ def _intro() -> Markup:
         "95 % of it: bootstrap of the difference on the same test examples. "
         "Champion: the version in force before, on the same examples. "
         "Answered by: the part that counts, where the validation side decided whether a network adds to a linear classifier. "
-        "Alone: the same model trained from the same seed without exchange, where that was measured."
+        "Alone: the same model trained from the same seed without exchange, where that was measured. "
+        "Encoder: what a pretrained one gave; linear part: the right answers to validation rows of a linear classifier fitted without its vectors and with "
+        "them; with − without: the mean difference of test scores over the same seeds, trained with and without it, both without exchange."
     )
 
 
@@ -109,8 +113,13 @@ def _task_row(model: str, task: Mapping[str, Any], champions: Mapping[str, float
         "interval": None if interval is None else f"{interval[0]:+.3f} … {interval[1]:+.3f}",
         "champion": _rounded(champions.get(task["task"])),
         "shared": None if score is None or alone is None else _rounded(score - alone),
+        "encoder_linear": _from_to(task.get("encoder_linear")),
         "verdict": _verdict(task),
     }
+
+
+def _from_to(measured: Mapping[str, float] | None) -> str | None:
+    return None if measured is None else f"{measured['without']:.3f} → {measured['with']:.3f}"
 
 
 def _verdict(task: Mapping[str, Any]) -> str:
@@ -220,7 +229,14 @@ def _exchange(files: RunFiles) -> list[Markup]:
         out.append(
             table(gains, caption="Test scores with each set of channels, mean and standard deviation over seeds; gain: over the same seeds without exchange")
         )
-    return out
+    encoders = _encoders(files)
+    return [*out, table(encoders, caption="Test scores without and with the pretrained encoder, means over seeds, without exchange")] if encoders else out
+
+
+def _encoders(files: RunFiles) -> list[dict[str, object]]:
+    tasks = ((model, task) for model, entry in sorted(_entries(files).items()) for task in entry.get("tasks", []))
+    found = ((model, task["task"], encoder_effect(task.get("ablation") or ())) for model, task in tasks)
+    return [{"model": model, "task": task, **{name: _rounded(value) for name, value in row.items()}} for model, task, row in found if row is not None]
 
 
 def _ablation(files: RunFiles) -> list[dict[str, object]]:

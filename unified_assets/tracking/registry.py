@@ -10,6 +10,7 @@ from typing import Any
 from unified_assets.core.contracts import ModelSpec
 from unified_assets.core.errors import DataError, InvalidSetting
 from unified_assets.datasets import Dataset
+from unified_assets.inference.pretrained import vectors_of
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.tracking.champion import Comparison, Decision, best_ever, compare, decide
@@ -211,7 +212,7 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
 
 def _requirements(folder: Path) -> list[str]:
     """What pip installs where this version is served; transformers only for one that was trained beside an encoder of theirs."""
-    return [*_REQUIREMENTS, *(["transformers"] if "pretrained_text" in journal.read_json(folder / "model.json") else [])]
+    return [*_REQUIREMENTS, *(["transformers"] if vectors_of(journal.read_json(folder / "model.json")) is not None else [])]
 
 
 def _silent(*_: object, **__: object) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from unified_assets.core.contracts import ModelSpec, Prediction, TaskData, TaskInfo
 from unified_assets.datasets import Dataset
-from unified_assets.inference.pretrained import vectors_of
+from unified_assets.inference.pretrained import vectors_of, with_vectors
 from unified_assets.tracking import journal
 
 
@@ -37,9 +36,8 @@ def rescore(spec: ModelSpec, folder: Path, dataset: Dataset) -> dict[str, dict[s
     learner.load_state_dict(load_file(str(folder / "weights.safetensors")))
     learner.eval()
     known, vectors = {info["task"]: TaskInfo.from_dict(info) for info in described["tasks"]}, vectors_of(described)
-    return {
-        data.info.task: _values(learner, known[data.info.task], replace(data, sentence_vectors=vectors)) for data in dataset.tasks if data.info.task in known
-    }
+    tasks = with_vectors([data for data in dataset.tasks if data.info.task in known], vectors)
+    return {data.info.task: _values(learner, known[data.info.task], data) for data in tasks}
 
 
 def _values(learner: Any, known: TaskInfo, data: TaskData) -> dict[str, float]:

@@ -9,7 +9,7 @@ from unified_assets.tracking.champion import mean_score
 
 TASK_KEYS = (
     *("task", "subject", "kind", "train", "valid", "test", "metric", "score", "majority"),
-    *("baseline", "baseline_method", "head", "alone", "beats_baseline"),
+    *("baseline", "baseline_method", "head", "alone", "encoder_linear", "encoder_gain", "beats_baseline"),
 )
 
 

@@ -19,8 +19,9 @@ from unified_assets.core.presets import Preset
 from unified_assets.store.local import write_text
 from unified_assets.training import word_vectors
 from unified_assets.training.inputs import seed_of
+from unified_assets.training.pretrained import named
 
-ENCODER_GIB = 0.7  # a sentence encoder of some twenty million weights at work, with its library
+ENCODER_GIB = 0.7  # an encoder of some twenty million weights at work, with its library
 GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
 
 
@@ -145,7 +146,7 @@ def refuse_what_never_fits(
 
 def _needs(spec: ModelSpec, preset: Preset) -> Needs:
     needs = spec.needs
-    if preset.pretrained_text is not None and spec.reads_sentences:
+    if named(spec, preset) is not None:
         needs = replace(needs, memory_gib=needs.memory_gib + ENCODER_GIB)
     return preset.needs[spec.name].applied(needs) if spec.name in preset.needs else needs
 

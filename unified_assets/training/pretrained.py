@@ -1,55 +1,73 @@
-"""A folder of a sentence encoder in; vectors of texts, computed once over runs and kept by content, out.
+"""A folder of a pretrained encoder in; vectors of texts or pictures, computed once over runs and kept by content, out.
 
 Vectors are kept apart for each model, in the order in which its tasks asked for them: what a run computes does not depend on which model
 of it came first, and who resumes reads what was written.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import xxhash
 
-from unified_assets.core.contracts import SentenceVectors, TaskData
-from unified_assets.learners.pretrained_text_torch import SentenceEncoder
-from unified_assets.store import encoders
+from unified_assets.core.contracts import EncoderKind, ModelSpec
+from unified_assets.core.presets import Preset
+from unified_assets.inference.pretrained import encoder_of
+from unified_assets.store import encoder_hub, encoders
+
+VERSIONS: dict[EncoderKind, str] = {"text": "", "image": "-1"}  # of what is done to an item before the encoder sees it
+ITEMS: dict[EncoderKind, str] = {"text": "texts", "image": "pictures"}
 
 
 class KeptVectors:
-    """`SentenceVectors` of a kept encoder, with what was computed before. The encoder is loaded when the first new text is met."""
+    """`SentenceVectors` or `PictureVectors` of a kept encoder, with what was computed before. The encoder is loaded when the first new item is met."""
 
-    def __init__(self, source: Path, *, state: Path, model: str, log: Callable[[str], None]) -> None:
-        kept = encoders.keep(source.expanduser(), state)
-        self.folder, self.digest, self.name = kept, kept.name, source.name
-        self.width = int(json.loads((kept / "config.json").read_text(encoding="utf-8"))["hidden_size"])
-        self._home, self._log = state / "tensors" / f"text-{kept.name}" / model, log
-        self._encoder: SentenceEncoder | None = None
+    def __init__(
+        self, kind: EncoderKind, source: Path | str, *, state: Path, model: str, log: Callable[[str], None], name: str | None = None, layers: int = 0
+    ) -> None:
+        """`source`: its folder, or its name on the hub; `name`: what to call it where the folder does not tell; `layers`: the last ones, learned on."""
+        folder, found = encoder_hub.resolved(kind, str(source), state)
+        kept = encoders.keep(kind, folder, state)
+        self.kind, self.folder, self.digest, self.name, self.layers = kind, kept, kept.name, name or found, layers
+        self._home, self._log = state / "tensors" / f"{kind}-{kept.name}{VERSIONS[kind]}" / model, log
         self._place: dict[str, tuple[int, int]] = {}
         self._shards: list[np.ndarray] = []
         for shard in sorted(self._home.glob("shard-*")):
             self._read(shard)
 
-    def of(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, width) float32 of unit length, up to the rounding of float16 in which they are kept."""
-        keys = [xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass")) for text in texts]
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._place}
+    @cached_property
+    def width(self) -> int:
+        """Of its vectors."""
+        return int(self._shards[0].shape[1] if self._shards else self._encoder.width)
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return encoder_of(self.kind, self.folder)
+
+    def network(self) -> Any:
+        """The encoder itself."""
+        return self._encoder
+
+    def of(self, items: Sequence[Any]) -> np.ndarray:
+        """(n, width) float32 of unit length, up to the rounding of float16 in which they are kept. items: texts, or arrays (side, side, 3) uint8."""
+        keys = [_key(item) for item in items]
+        new = {key: item for key, item in zip(keys, items, strict=True) if key not in self._place}
         if new:
             self._add(new)
-        out = np.zeros((len(texts), self.width), np.float32)
+        out = np.zeros((len(items), self.width), np.float32)
         for row, key in enumerate(keys):
             shard, place = self._place[key]
             out[row] = self._shards[shard][place]
         return out
 
-    def _add(self, new: dict[str, str]) -> None:
-        if self._encoder is None:
-            self._encoder = SentenceEncoder(self.folder, self.digest)
-        self._log(f"{len(new):,} texts through {self.name}")
+    def _add(self, new: dict[str, Any]) -> None:
+        self._log(f"{len(new):,} {ITEMS[self.kind]} through {self.name}")
         vectors = self._encoder.of(list(new.values())).astype(np.float16)
         self._home.mkdir(parents=True, exist_ok=True)
         shard = self._home / f"shard-{len(self._shards):06d}"
@@ -68,6 +86,42 @@ class KeptVectors:
         self._shards.append(vectors)
 
 
-def with_vectors(tasks: Sequence[TaskData], vectors: SentenceVectors | None) -> tuple[TaskData, ...]:
-    """The same tasks, with these vectors for their learners."""
-    return tuple(data if data.sentence_vectors is vectors else replace(data, sentence_vectors=vectors) for data in tasks)
+def _key(item: Any) -> str:
+    """Hash of a text, or of the pixels that a model looks at."""
+    if isinstance(item, str):
+        return xxhash.xxh3_128_hexdigest(item.encode("utf-8", "surrogatepass"))
+    return xxhash.xxh3_128_hexdigest(repr(item.shape).encode() + np.ascontiguousarray(item).tobytes())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the nodes of a cluster find an encoder, and the vectors that are there already: on the shared file system."""
+
+    kind: EncoderKind
+    folder: Path
+    state: Path
+    name: str
+    layers: int
+
+    def vectors(self, model: str) -> KeptVectors:
+        """Those of a model, on this node."""
+        return KeptVectors(self.kind, self.folder, state=self.state, model=model, log=print, name=self.name, layers=self.layers)
+
+
+def address_of(vectors: KeptVectors | None, state: Path) -> Address | None:
+    """Of an encoder that was kept below `state`."""
+    return None if vectors is None else Address(kind=vectors.kind, folder=vectors.folder, state=state, name=vectors.name, layers=vectors.layers)
+
+
+def named(spec: ModelSpec, preset: Preset) -> str | None:
+    """The encoder that a preset names for a model: its folder, or its name on the hub."""
+    return None if spec.pretrained is None else {"text": preset.pretrained_text, "image": preset.pretrained_image}[spec.pretrained]
+
+
+def kept_for(spec: ModelSpec, preset: Preset, *, state: Path, log: Callable[[str], None]) -> KeptVectors | None:
+    """The encoder that the preset names, for a model that reads it. Raises InvalidSetting for a folder that holds none."""
+    folder = named(spec, preset)
+    if folder is None or spec.pretrained is None:
+        return None
+    layers = preset.pretrained_layers if spec.pretrained == "text" else 0
+    return KeptVectors(spec.pretrained, folder, state=state, model=spec.name, log=log, layers=layers)

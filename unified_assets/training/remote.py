@@ -14,12 +14,13 @@ from unified_assets.compute import cluster
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, TaskData
 from unified_assets.core.errors import InvalidSetting
+from unified_assets.inference.pretrained import encoded, pairs_with, with_vectors
 from unified_assets.training import word_vectors
 from unified_assets.training.computing import Closing, Here
 from unified_assets.training.inputs import chosen_tasks
 from unified_assets.training.loop import start_compute
 from unified_assets.training.orders import RoundOrder, RoundReport
-from unified_assets.training.pretrained import KeptVectors, with_vectors
+from unified_assets.training.pretrained import Address
 
 Load = Callable[[Path], Any]  # a published dataset folder → Dataset
 
@@ -40,14 +41,14 @@ _KEPT: dict[Path, _Kept] = {}  # by folder of checkpoints; of one model only, th
 class Job:
     """An order without what cannot travel.
 
-    `encoder`: folder of a sentence encoder, and the state folder its vectors are kept in. `words`: file of the word vectors that models share.
+    `encoder`: a pretrained encoder. `words`: file of the word vectors that models share.
     """
 
     model: str
     order: RoundOrder
     dataset: Path
     load: Load
-    encoder: tuple[Path, Path] | None
+    encoder: Address | None
     words: Path | None
 
 
@@ -66,7 +67,7 @@ class There:
     address: str
     dataset: Path
     load: Load
-    encoder: tuple[Path, Path] | None = None
+    encoder: Address | None = None
     words: Path | None = None
 
     def reference(self, order: RoundOrder, data: TaskData) -> BaselineScore:
@@ -94,7 +95,8 @@ class There:
     def _call(self, function: Callable[..., Told], order: RoundOrder, *arguments: Any, what: str) -> Any:
         sent = replace(order, spec=None, tasks=(), pairs=None, log=_dropped)  # type: ignore[arg-type]
         words = self.words if any(data.word_vectors is not None for data in order.tasks) else None
-        job = Job(model=order.spec.name, order=sent, dataset=self.dataset, load=self.load, encoder=self.encoder, words=words)
+        encoder = self.encoder if encoded(order.tasks) else None
+        job = Job(model=order.spec.name, order=sent, dataset=self.dataset, load=self.load, encoder=encoder, words=words)
         told: Told = cluster.call(
             self.address,
             function,
@@ -111,12 +113,10 @@ class There:
         return told.value
 
 
-def there(
-    address: str | None, *, dataset: Any, load: Load, encoder: tuple[Path, Path] | None = None, words: Path | None = None
-) -> Callable[[], "Here | There"]:
+def there(address: str | None, *, dataset: Any, load: Load, encoder: Address | None = None, words: Path | None = None) -> Callable[[], "Here | There"]:
     """Who computes a model's rounds: this process, or the cluster at `address`. Raises InvalidSetting for data that lie in no folder.
 
-    `encoder`: a sentence encoder's folder and the state folder; `words`: where the shared word vectors of the run will lie.
+    `encoder`: where nodes find a pretrained encoder; `words`: where the shared word vectors of the run will lie.
     """
     if address is None:
         return Here
@@ -160,10 +160,10 @@ def _opened(job: Job) -> tuple[Here, RoundOrder, list[str]]:
     if kept is None:
         _KEPT.clear()
         dataset = job.load(job.dataset)
-        encoder = None if job.encoder is None else KeptVectors(job.encoder[0], state=job.encoder[1], model=job.model, log=print)
+        encoder = None if job.encoder is None else job.encoder.vectors(job.model)
         words = None if job.words is None else word_vectors.read(job.words)
         tasks = (replace(data, word_vectors=words) for data in chosen_tasks(dataset, order.preset))
-        kept = _KEPT[order.checkpoints] = _Kept(tasks=with_vectors(tuple(tasks), encoder), pairs=dataset.pairs)
+        kept = _KEPT[order.checkpoints] = _Kept(tasks=with_vectors(tuple(tasks), encoder), pairs=pairs_with(dataset.pairs, encoder))
     device = "cuda:0" if order.device.startswith("cuda") else "cpu"  # Ray shows a task its own GPU only
     whole = replace(order, spec=plugins.models()[job.model], tasks=kept.tasks, pairs=kept.pairs, device=device, log=lines.append)
     return kept.here, whole, lines

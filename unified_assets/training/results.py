@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, SentenceVectors, TaskData
+from unified_assets.core.contracts import BaselineScore, ModelSpec, Prediction, PretrainedVectors, TaskData
+from unified_assets.inference.pretrained import encoded
+from unified_assets.store import encoders
 from unified_assets.training import knowledge
+from unified_assets.training.ablation import encoder_effect
 from unified_assets.training.evaluation import evaluate, paired_interval
 from unified_assets.training.loop import blueprint
 from unified_assets.training.metrics import SHARES, at_least, is_correct, score, target_texts
@@ -36,8 +39,8 @@ def write_final(
 
     `evaluation.json` beside it holds, task by task, confusions, calibration and the worst mistakes.
 
-    `ablation`: what trainings with other channels or seeds came to (`channels`, `seed`, `cpu_s`, `scores` by task), where there
-    were any; `effect`: the channels of this one that concern the model.
+    `ablation`: what trainings with other channels or seeds, or without the encoder, came to (`channels`, `encoder`, `seed`, `cpu_s`,
+    `scores` by task), where there were any; `effect`: the channels of this one that concern the model.
     """
     from safetensors.torch import save_file
 
@@ -52,10 +55,21 @@ def write_final(
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
     tasks = [task for task, _seen in evaluated]
     for task in tasks:
-        itself = {"channels": list(effect), "seed": order.preset.seed, "cpu_s": round(state.progress.cpu_s, 3), "score": task["score"]}
-        others = [{**{key: part[key] for key in ("channels", "seed", "cpu_s")}, "score": part["scores"].get(task["task"])} for part in ablation]
+        itself = {
+            "channels": list(effect),
+            "encoder": encoded(order.tasks),
+            "seed": order.preset.seed,
+            "cpu_s": round(state.progress.cpu_s, 3),
+            "score": task["score"],
+        }
+        others = [{**{key: part[key] for key in ("channels", "encoder", "seed", "cpu_s")}, "score": part["scores"].get(task["task"])} for part in ablation]
         task["ablation"] = [*others, itself] if others else []
-        task["alone"] = next((part["score"] for part in task["ablation"] if not part["channels"] and part["seed"] == order.preset.seed), None)
+        task["alone"] = next(
+            (part["score"] for part in task["ablation"] if not part["channels"] and part["encoder"] == itself["encoder"] and part["seed"] == order.preset.seed),
+            None,
+        )
+        measured = encoder_effect(task["ablation"])
+        task["encoder_gain"] = None if measured is None else measured["gain"]
     results = {
         "model": order.spec.name,
         "dataset": dataset,
@@ -79,16 +93,16 @@ def write_final(
 def describe(spec: ModelSpec, built: Mapping[str, Any], tasks: tuple[TaskData, ...], dataset: str) -> dict[str, Any]:
     """model.json: everything besides the weights that building and asking the model takes."""
     infos = [data.info.as_dict() for data in tasks]
-    vectors = tasks[0].sentence_vectors if spec.reads_sentences and tasks else None
+    vectors = {"text": tasks[0].sentence_vectors, "image": tasks[0].picture_vectors}[spec.pretrained] if spec.pretrained and tasks else None
     return {"model": spec.name, "version": spec.version, "dataset": dataset, "tasks": infos, "blueprint": dict(built), **_encoder(vectors)}
 
 
-def _encoder(vectors: SentenceVectors | None) -> dict[str, Any]:
+def _encoder(vectors: PretrainedVectors | None) -> dict[str, Any]:
     """Which encoder a version needs beside it, and where its copy lies."""
     if vectors is None:
         return {}
     about = {"digest": vectors.digest, "name": vectors.name, "width": vectors.width, "folder": str(vectors.folder)}
-    return {"pretrained_text": about}
+    return {encoders.setting_of(vectors.kind): about}
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:
@@ -109,6 +123,7 @@ def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | No
     answered.write_parquet(folder / path)
     value = score(data, prediction.answers, rows)
     reference = None if baseline is None else baseline.baseline
+    gave = learner.encoder_gave(data.info.task) if hasattr(learner, "encoder_gave") else None
     told = {
         "task": data.info.task,
         "subject": data.info.subject,
@@ -121,6 +136,8 @@ def _task(place: int, data: TaskData, learner: Any, baseline: BaselineScore | No
         "over_baseline": _over(data, answered, baseline),
         "head": learner.head_of(data.info.task) if hasattr(learner, "head_of") else None,
         "alone": None,
+        "encoder_gain": None,
+        "encoder_linear": None if gave is None else {"without": gave[0], "with": gave[1]},
         "train": len(data.rows("train")),
         "valid": len(data.rows("valid")),
         "test": len(rows),

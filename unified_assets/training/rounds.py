@@ -13,7 +13,8 @@ from typing import Any
 
 from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
-from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec, SentenceVectors, TaskData
+from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec, PretrainedVectors, TaskData
+from unified_assets.inference.pretrained import encoded, pairs_with, with_vectors
 from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning, word_vectors
 from unified_assets.training.ablation import Variant, effect_of, variants
 from unified_assets.training.apart import Apart
@@ -22,7 +23,6 @@ from unified_assets.training.computing import Closing, Computing, Here
 from unified_assets.training.inputs import Dataset, chosen_tasks, seed_of
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.plan import Plan
-from unified_assets.training.pretrained import with_vectors
 from unified_assets.training.results import read_results
 
 WORDS_ROUND, BASELINE_ROUND, PREPARATION = -2, -1, 0
@@ -55,14 +55,14 @@ def train_model(
     locks: Path | None = None,
     stall_s: float = 20.0,
     grace_s: float = 20.0,
-    vectors: SentenceVectors | None = None,
+    vectors: PretrainedVectors | None = None,
     computing: Callable[[], Computing] = Here,
 ) -> ModelOutcome:
     """Train a model as the plan says, beside the other `members` of the run.
 
     `champions`: final folders pinned for the run. `specs`: all registered models (default: the plug-ins). `texts`: the datasets
     that the plan's word vectors are made of. `locks`: a folder of this attempt at the run (a re-execution needs a fresh one);
-    default `<run_dir>/locks`. `vectors`: a sentence encoder's. `computing`: where rounds compute, default in this process.
+    default `<run_dir>/locks`. `vectors`: a pretrained encoder's. `computing`: where rounds compute, default in this process.
     Raises YieldStep where the step has to step aside, Diverged, InsufficientResources, DeviceNotAvailable, NothingToTrain,
     CorruptCheckpoint.
     """
@@ -79,7 +79,7 @@ def train_model(
             plan=mine,
             preset=plan.preset,
             tasks=with_vectors(chosen_tasks(dataset, plan.preset), vectors),
-            pairs=dataset.pairs,
+            pairs=pairs_with(dataset.pairs, vectors),
             round_index=PREPARATION,
             checkpoints=run_dir / "models" / spec.name / "checkpoints",
             knowledge_dir=knowledge_dir,
@@ -132,7 +132,7 @@ class _Training:
     def ablate(self, dataset: Dataset, initial: Path | None, *, taught: bool) -> None:
         """Train with fewer channels and from other seeds, where the preset asks for that; `taught`: peers wait for it, or it for them."""
         concerns = {*(("teaching",) if taught else ()), *(("vectors",) if self.order.spec.words == "shares" else ())}
-        self.ablation = [self._variant(variant, dataset, initial) for variant in variants(self.plan.preset, concerns)]
+        self.ablation = [self._variant(variant, dataset, initial) for variant in variants(self.plan.preset, concerns, encoder=encoded(self.order.tasks))]
         self.effect = effect_of(self.plan.preset.exchange, concerns)
 
     def _variant(self, variant: Variant, dataset: Dataset, initial: Path | None) -> dict[str, Any]:
@@ -142,15 +142,24 @@ class _Training:
         if (results := read_results(folder)) is None or results["dataset"] != dataset.digest:
             preset = self.plan.preset.model_copy(update={"exchange": variant.channels, "seed": variant.seed})
             tasks = self.order.tasks if "vectors" in variant.channels else tuple(replace(data, word_vectors=None) for data in self.order.tasks)
+            pairs = self.order.pairs
+            if not variant.encoder:
+                tasks, pairs = with_vectors(tasks, None), pairs_with(pairs, None)
             mine = replace(self.order.plan, seed=seed_of(variant.seed, name))
-            order = replace(self.order, preset=preset, plan=mine, tasks=tasks)
+            order = replace(self.order, preset=preset, plan=mine, tasks=tasks, pairs=pairs)
             order = replace(order, checkpoints=folder.with_name("checkpoints"), knowledge_dir=apart / "knowledge")
             teachers = self.teachers if "teaching" in variant.channels else ()
             plan = replace(self.plan, preset=preset)
             training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, f"{name} {variant.name}"), teachers=teachers, ablation=())
             results = dict(training.run(dataset, folder, initial).results)
         scores = {task["task"]: task["score"] for task in results["tasks"]}
-        return {"channels": list(variant.effect), "seed": variant.seed, "cpu_s": results["cpu_s"], "scores": scores}
+        return {
+            "channels": list(variant.effect),
+            "encoder": variant.encoder and encoded(self.order.tasks),
+            "seed": variant.seed,
+            "cpu_s": results["cpu_s"],
+            "scores": scores,
+        }
 
     def tuned(self, initial: Path | None) -> RoundOrder:
         """The order with the learning rate and batch size that trials found, under `<run>/trials/<model>`."""

@@ -33,8 +33,8 @@ def test_what_is_left_out_in_closed_form_is_what_refitting_without_the_group_ans
 def test_where_a_class_is_of_one_group_it_is_held_back_as_if_nothing_were_known():
     features, target = rows_of_three_classes(noise=0.3)
     x = torch.nn.functional.pad(features.double(), (0, 1), value=OFFSET)
-    whole = _ridge(x, target, torch.arange(30) % 3, 3)
-    single = _ridge(x, target, torch.arange(30), 3)
+    _, whole = _ridge(x, target, torch.arange(30) % 3, 3)
+    _, single = _ridge(x, target, torch.arange(30), 3)
     wanted, strength = torch.nn.functional.one_hot(target, 3).double(), BLIND[0] * float(features.double().square().sum(dim=1).mean())
     held = torch.linalg.solve(x.T @ x + strength * torch.eye(9, dtype=torch.float64), x.T @ wanted)
     share = float((whole * held).sum() / held.square().sum())  # logits are scaled besides

@@ -44,6 +44,17 @@ def test_report_of_a_failed_run_shows_what_trained_what_loses_and_what_failed(ru
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 
+def test_what_a_pretrained_encoder_gave_is_a_column_of_its_own_only_where_it_was_measured(run_dir, tmp_path):
+    assert "encoder: " not in write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
+    mirror = journal.read_json(journal.mirror_path(tmp_path, "m"))
+    parts = [{"channels": [], "encoder": has, "seed": 7, "cpu_s": 1.0, "score": score} for has, score in ((True, 0.75), (False, 0.5))]
+    mirror["versions"][0]["tasks"][0] |= {"encoder_linear": {"without": 0.5, "with": 0.625}, "encoder_gain": 0.25, "ablation": parts}
+    journal.write_json(journal.mirror_path(tmp_path, "m"), mirror)
+    text = write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
+    assert all(told in text for told in ("encoder: linear part, validation", "0.500 → 0.625", "encoder: with − without, test", "0.25"))
+    assert "Test scores without and with the pretrained encoder" in text
+
+
 def test_tables_of_a_run_have_the_declared_columns_and_skip_a_line_cut_short(run_dir, tmp_path):
     write_report(run_dir, state=tmp_path)
     rounds, leases = pl.read_parquet(run_dir / "rounds.parquet"), pl.read_parquet(run_dir / "leases.parquet")

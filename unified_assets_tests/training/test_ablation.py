@@ -2,7 +2,7 @@ import pytest
 
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.presets import Preset, parse_preset
-from unified_assets.training.ablation import summary, variants
+from unified_assets.training.ablation import encoder_effect, summary, variants
 
 ALL = ("teaching", "vectors")
 
@@ -41,6 +41,28 @@ def test_summary_has_mean_spread_and_gain_over_the_same_seeds():
         {"channels": "vectors", "seeds": 2, "mean": 0.5, "spread": pytest.approx(0.125**0.5), "gain": 0.25},
     ]
     assert summary([]) == []
+
+
+def test_a_model_beside_an_encoder_is_trained_without_it_too_from_every_seed_and_without_exchange():
+    found = variants(Preset(seed=7, exchange=("vectors",), ablation_seeds=2), {"vectors"}, encoder=True)
+    assert [variant.name for variant in found] == ["alone-7", "alone-8", "vectors-8", "alone-no-encoder-7", "alone-no-encoder-8"]
+    assert [(variant.channels, variant.encoder) for variant in found[-2:]] == [((), False), ((), False)]
+    assert variants(Preset(ablation_seeds=0), {"vectors"}, encoder=True) == []
+
+
+def test_what_an_encoder_gave_is_the_mean_over_seeds_that_were_trained_with_and_without_it():
+    trained = [
+        {"channels": [], "encoder": True, "seed": 7, "score": 0.75},
+        {"channels": [], "encoder": True, "seed": 8, "score": 1.0},
+        {"channels": [], "encoder": False, "seed": 7, "score": 0.5},
+        {"channels": [], "encoder": False, "seed": 8, "score": 0.5},
+        {"channels": [], "encoder": False, "seed": 9, "score": 0.0},
+        {"channels": ["vectors"], "encoder": True, "seed": 7, "score": 0.875},
+    ]
+    assert encoder_effect(trained) == {"seeds": 2, "without": 0.5, "with": 0.875, "gain": 0.375}
+    assert [(row["channels"], row["mean"], row["gain"]) for row in summary(trained)] == [("none", 0.875, None), ("vectors", 0.875, 0.125)]
+    assert encoder_effect([part for part in trained if part["encoder"]]) is None
+    assert encoder_effect([{"channels": [], "encoder": False, "seed": 7, "score": 0.5}]) is None
 
 
 @pytest.mark.parametrize(
