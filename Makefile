@@ -22,8 +22,8 @@ test: .venv/.ready lint
 	$(BIN)/python -m pytest
 
 test-cluster: .venv/.ready
-	$(BIN)/pip install --quiet --editable ".[ray,objects]" --group test-cluster
-	$(BIN)/python -m pytest -m cluster unified_assets_tests/cluster
+	$(BIN)/pip install --quiet --editable ".[ray,objects,postgres,onnx]" --group test-cluster
+	$(BIN)/python -m pytest -m cluster
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

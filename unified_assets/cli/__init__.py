@@ -10,7 +10,7 @@ import typer
 from unified_assets.cli import lake, operating, registry, training
 from unified_assets.cli.roots import ROOTS, say, settings
 
-REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}  # what a person can mend; all else is our fault
+REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,12 +53,31 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from unified_assets.store.local import not_writable
-
-        if isinstance(error, OSError) and error.errno in REFUSED:
-            say(f"error: {error.filename or 'a file'}: {error.strerror}. What was published before is untouched. Mend permissions or space, then run again.")
-        elif (known := not_writable(error, settings().state)) is not None:
-            say(f"error: {known}")
-        else:
+        known = _known(error)
+        if known is None:
             raise
+        say(f"error: {known}")
         sys.exit(1)
+
+
+def _known(error: Exception) -> str | None:
+    """What a person can mend, in one line: the disk, or a server that is away. None for all else, which is our fault."""
+    from unified_assets.core.credentials import without_credentials
+    from unified_assets.store.local import not_writable
+
+    if isinstance(error, OSError) and error.errno in REFUSED:
+        return f"{error.filename or 'a file'}: {error.strerror}. What was published before is untouched. Mend permissions or space, then run again."
+    chosen = settings()
+    known: object = not_writable(error, chosen.state)
+    if known is None and "mlflow.exceptions" in sys.modules:
+        from mlflow.exceptions import MlflowException
+
+        from unified_assets.tracking.patience import away
+
+        if isinstance(error, MlflowException) and away(error):
+            known = f"MLflow at {chosen.tracking_uri} does not answer ({' '.join(str(error).split())[:200]}). Start it, then run again."
+    if known is None and "dagster" in sys.modules:
+        from unified_assets.defs.instance import away as instance_away
+
+        known = instance_away(error, chosen)
+    return None if known is None else without_credentials(str(known))

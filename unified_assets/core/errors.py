@@ -22,11 +22,16 @@ YieldStep                       control flow, not an error: give this step's slo
 from pathlib import Path
 from typing import Any
 
+from unified_assets.core.credentials import without_credentials
+
 
 class UnifiedAssetsError(Exception):
-    """Base of every error raised on purpose. `exit_code` is what the command line returns."""
+    """Base of every error raised on purpose. `exit_code` is what the command line returns; its words tell no password of an address."""
 
     exit_code = 1
+
+    def __init__(self, *words: object) -> None:
+        super().__init__(*(without_credentials(one) if isinstance(one, str) else one for one in words))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors are built from named parts; another process gets the same parts and words without building it anew."""

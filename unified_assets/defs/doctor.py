@@ -13,11 +13,12 @@ from typing import Any
 
 import dagster as dg
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.core.errors import UnifiedAssetsError
 from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
 from unified_assets.defs.first_run import has_files, recorded_raw
-from unified_assets.defs.instance import has_instance, home_of, open_instance
+from unified_assets.defs.instance import InstanceAway, has_instance, home_of, open_instance
 from unified_assets.defs.reaper import BEGIN_S, close_dead_runs, is_dead, never_began, open_runs, waiting_for_a_daemon
 from unified_assets.store.local import not_writable
 from unified_assets.tracking import journal
@@ -49,6 +50,8 @@ def _looked(look: Callable[[], Iterator[Finding]], settings: Settings) -> list[F
     """What a look finds; that it may not write, or has no space to, is a finding too."""
     try:
         return list(look())
+    except InstanceAway as error:
+        return [_finding("instance", FAILED, str(error), "Start it, then ask again.")]
     except Exception as error:
         known = not_writable(error, settings.state)
         if known is None:
@@ -264,6 +267,7 @@ def _aliases(settings: Settings, *, repair: bool) -> Iterator[Finding]:
     import mlflow
 
     from unified_assets.tracking.experiment import Tracker
+    from unified_assets.tracking.patience import away
 
     client = Tracker(uri=settings.tracking_uri, state=settings.state).client
     agreeing = 0
@@ -274,13 +278,19 @@ def _aliases(settings: Settings, *, repair: bool) -> Iterator[Finding]:
         champion = mirror.get("champion")
         try:
             there = int(client.get_model_version_by_alias(model, "champion").version)
-        except mlflow.exceptions.MlflowException:
+        except mlflow.exceptions.MlflowException as error:
+            if away(error):
+                yield _finding("mlflow", WARNING, f"{without_credentials(settings.tracking_uri)} does not answer", "Start it, then ask again.")
+                return
             there = None
         if there == champion or champion is None:
             agreeing += 1
-            continue
-        what = f"{model}: champion is version {champion} here and {there or 'not set'} in MLflow"
-        mend = lambda model=model, champion=champion: client.set_registered_model_alias(model, "champion", str(champion))  # noqa: E731 - a closure over this turn
-        yield _mendable("models", what, repair=repair, mend=mend)
+        elif champion not in {int(one.version) for one in client.search_model_versions(f"name='{model}'")}:
+            what = f"{model}: champion is version {champion} here, and MLflow has no such version"
+            yield _finding("models", WARNING, what, f"Name the server that has it, or `unified-assets promote {model} VERSION` another one.")
+        else:
+            what = f"{model}: champion is version {champion} here and {there or 'not set'} in MLflow"
+            mend = lambda model=model, champion=champion: client.set_registered_model_alias(model, "champion", str(champion))  # noqa: E731 - a closure over this turn
+            yield _mendable("models", what, repair=repair, mend=mend)
     if agreeing == len(mirrors):
         yield _finding("models", OK, f"{agreeing} registered, champions as in MLflow")

@@ -1,10 +1,13 @@
 """The embedded Dagster instance of a lake: its `dagster.yaml`, written by us."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import dagster as dg
+from dagster_shared.check import CheckError
 
+from unified_assets.core.errors import UnifiedAssetsError
 from unified_assets.core.settings import Settings
 from unified_assets.defs.jobs import REFRESH_TAG
 from unified_assets.defs.steps import TRAINING_TAG
@@ -41,6 +44,27 @@ nux:
 """
 
 
+_POSTGRES = "DagsterPostgresException"  # of a package that need not be installed
+
+
+class InstanceAway(UnifiedAssetsError):
+    """Dagster's own database does not answer, or cannot be asked."""
+
+    def __init__(self, *, home: Path, error: BaseException) -> None:
+        self.home = home
+        said = " ".join(_first_cause(error).split())[:300]
+        super().__init__(
+            f"Dagster's database, as {home / 'dagster.yaml'} names it, cannot be used ({said}). Start it or mend that file, then run again; "
+            "a training that it ended goes on with `unified-assets train --resume`."
+        )
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}"
+
+
 def prepare_home(settings: Settings) -> Path:
     """The instance's folder, with a `dagster.yaml`; it becomes DAGSTER_HOME of this process unless one is set."""
     home = home_of(settings)
@@ -62,5 +86,30 @@ def has_instance(settings: Settings) -> bool:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The lake's instance."""
-    return dg.DagsterInstance.from_config(str(prepare_home(settings)))
+    """The lake's instance. Raises InstanceAway where its database does not answer, or `dagster.yaml` names what is not there."""
+    home = prepare_home(settings)
+    try:
+        return dg.DagsterInstance.from_config(str(home))
+    except (ImportError, CheckError, dg.DagsterInvalidConfigError) as error:  # CheckError: a module that cannot be imported
+        raise InstanceAway(home=home, error=error) from None
+    except Exception as error:
+        known = away(error, settings)
+        if known is None:
+            raise
+        raise known from None
+
+
+def away(error: BaseException, settings: Settings) -> InstanceAway | None:
+    """The same told clearly, where an error or what caused it is that the instance's database server does not answer; else None.
+
+    SQLite's own errors are not meant: they are told by what they say.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    found: BaseException | None = error
+    while found is not None:
+        server = isinstance(found, DBAPIError) and not isinstance(found.orig, sqlite3.Error)
+        if server or type(found).__name__ == _POSTGRES:
+            return InstanceAway(home=home_of(settings), error=found)
+        found = found.__cause__ or found.__context__
+    return None

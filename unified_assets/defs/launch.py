@@ -24,7 +24,7 @@ from unified_assets.defs.provenance import asset_key
 from unified_assets.defs.reaper import close_dead_runs, finish_failed_run, note_failed_steps
 from unified_assets.defs.run_lock import training_run
 from unified_assets.defs.run_plan import NOTHING
-from unified_assets.defs.run_steps import failed_steps
+from unified_assets.defs.run_steps import failed_steps, run_failure
 from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
 from unified_assets.tracking import journal
@@ -176,7 +176,7 @@ def _close(settings: Settings, instance: dg.DagsterInstance, ended: Ended) -> No
 
 
 def _ended(settings: Settings, instance: dg.DagsterInstance, run_id: str, *, root: str, success: bool, started: float) -> Ended:
-    failed = {} if success else failed_steps(instance, run_id)
+    failed = {} if success else failed_steps(instance, run_id) or run_failure(instance, run_id)
     skipped = journal.read_json(journal.run_folder(settings.state, root) / "members.json").get("skipped", {})
     return Ended(run_id=run_id, root=root, success=success, seconds=time.time() - started, failed=failed, not_trained=skipped)
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
 from unified_assets.store.local import Store
@@ -104,6 +105,12 @@ class MlflowResource(dg.ConfigurableResource[Any]):
         return Tracker(uri=self.tracking_uri, state=Path(self.state))
 
 
+def _tracking_uri(settings: Settings) -> str:
+    """What the UI shows of the address: of one that may hold a password the name of its variable."""
+    uri = settings.tracking_uri
+    return uri if without_credentials(uri) == uri else dg.EnvVar("UNIFIED_ASSETS_MLFLOW_TRACKING_URI")
+
+
 def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[Any]]:
     """All resources, by the names ops ask for them."""
     settings = settings.absolute()
@@ -111,5 +118,5 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[Any]]:
         "lake": LakeResource(raw=str(settings.raw), state=str(settings.state), preset=settings.preset),
         "training": TrainingResource(),
         "compute": ComputeResource(state=str(settings.state)),
-        "mlflow": MlflowResource(tracking_uri=settings.tracking_uri, state=str(settings.state)),
+        "mlflow": MlflowResource(tracking_uri=_tracking_uri(settings), state=str(settings.state)),
     }

@@ -2,8 +2,11 @@
 
 import dagster as dg
 
+from unified_assets.core.credentials import without_credentials
+
 CRASHED = "ChildProcessCrashException"
 FIX = "Where memory ran out, train fewer models at a time (`target_models`) or give this process more; then `unified-assets train --resume`."
+RESUME = "Nothing that was trained is lost: mend the cause, then `unified-assets train --resume`."
 
 
 def selected_assets(instance: dg.DagsterInstance, run_id: str) -> set[str] | None:
@@ -28,6 +31,19 @@ def failed_steps(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
         text = f"{_crash(instance, run_id, event.step_key)} {FIX}" if CRASHED in text else text
         found[event.step_key.replace("__", "/", 1)] = " ".join(text.split())[:500]
     return found
+
+
+def run_failure(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """`run` → why a run failed of which no step did: what it failed with by itself."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+    events = [event for record in records if (event := record.event_log_entry.dagster_event) is not None]
+    if not events:
+        return {}
+    error = events[-1].job_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    told = error.message if error is not None else events[-1].message or "failed"
+    return {"run": without_credentials(" ".join(told.split()))[:300] + " " + RESUME}
 
 
 def _crash(instance: dg.DagsterInstance, run_id: str, step_key: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.core.errors import UnifiedAssetsError
 from unified_assets.core.settings import Settings
 from unified_assets.defs import answering
@@ -100,7 +101,7 @@ def serve(settings: Settings, *, port: int, mlflow_port: int, auto: bool, say: C
     """Serve until a signal comes (returns) or a server ends (raises ServersFailed). Raises PortInUse before anything is started."""
     own_mlflow = settings.mlflow_tracking_uri is None
     answering.refuse_used_ports({"--port": port, **({"--mlflow-port": mlflow_port} if own_mlflow else {})})
-    where = {"dagster": f"http://{LOOPBACK}:{port}", "mlflow": f"http://{LOOPBACK}:{mlflow_port}" if own_mlflow else settings.tracking_uri}
+    where = {"dagster": f"http://{LOOPBACK}:{port}", "mlflow": f"http://{LOOPBACK}:{mlflow_port}" if own_mlflow else without_credentials(settings.tracking_uri)}
     with suppress(_Stopped), ExitStack() as stack:
         try:
             stack.enter_context(Store(settings.state).lock("ui", wait=False))

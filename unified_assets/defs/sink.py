@@ -10,6 +10,7 @@ import dagster as dg
 
 from unified_assets.compute.monitor import Sample
 from unified_assets.core.contracts import EventSink, SilentSink
+from unified_assets.core.credentials import without_credentials
 from unified_assets.tracking.experiment import ModelRun
 from unified_assets.training.ablation import encoder_effect, summary
 
@@ -94,7 +95,9 @@ def track(context: dg.AssetExecutionContext, run: ModelRun, values: Mapping[str,
     try:
         run.metrics(values, step)
     except (MlflowException, OSError, sqlite3.Error) as error:
-        context.log.warning("MLflow did not take the metrics of step %s; they are kept and sent again: %s", step, " ".join(str(error).split())[:300])
+        context.log.warning(
+            "MLflow did not take the metrics of step %s; they are kept and sent again: %s", step, without_credentials(" ".join(str(error).split()))[:300]
+        )
 
 
 class _TrialSink(SilentSink):

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from unified_assets.core.credentials import tells_credentials, without_credentials
 from unified_assets.core.errors import UnifiedAssetsError, YieldStep
 from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.resources import LakeResource
@@ -71,9 +72,12 @@ def step(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Step
         known = not_writable(error, settings.state) or error
         with suppress(StateNotWritable):  # on a full disk; the words below say so
             if here.run_dir.is_dir():
-                journal.note_failure(here.run_dir, here.key, error=type(known).__name__, message=str(known))
-        words = str(known) if isinstance(known, UnifiedAssetsError) else f"{type(known).__name__}: {known}"
-        raise dg.Failure(description=words, metadata={"error": type(known).__name__}, allow_retries=False) from error
+                journal.note_failure(here.run_dir, here.key, error=type(known).__name__, message=without_credentials(str(known)))
+        words = without_credentials(str(known) if isinstance(known, UnifiedAssetsError) else f"{type(known).__name__}: {known}")
+        failure = dg.Failure(description=words, metadata={"error": type(known).__name__}, allow_retries=False)
+        if tells_credentials(error):
+            raise failure from None
+        raise failure from error
 
 
 def _note_worker(here: Step, run: dg.DagsterRun) -> dict[str, Any]:

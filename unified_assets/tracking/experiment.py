@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.tracking.links import run_url
@@ -83,7 +84,7 @@ class Tracker:
             if "parent" not in known:
                 run = self.client.create_run(experiment, run_name=name, tags={"unified_assets.run_id": run_dir.name})
                 self._parameters(run.info.run_id, parameters)
-                known |= {"uri": self.uri, "experiment": experiment, "parent": run.info.run_id, "children": {}}
+                known |= {"uri": without_credentials(self.uri), "experiment": experiment, "parent": run.info.run_id, "children": {}}
                 journal.write_json(run_dir / "mlflow.json", known)
         return str(known["parent"])
 
@@ -140,8 +141,11 @@ class Tracker:
 
 
 def quiet_mlflow() -> None:
-    """Keep MLflow's progress bars and migration lines out of the steps' logs."""
+    """Keep MLflow's progress bars, migration lines and addresses, which may hold a password, out of the steps' logs."""
     import logging
+    import os
+
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
     for name in ("mlflow.store.db.utils", "mlflow.store.model_registry", "alembic", "alembic.runtime.migration", "mlflow.utils.requirements_utils"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.tracking import journal
 
 DEFAULT = "http://127.0.0.1:5000"
@@ -15,7 +16,7 @@ def record_path(state: Path) -> Path:
 def mlflow_address(uri: str, state: Path) -> str:
     """The address of MLflow's pages: a server named by the settings, the one `ui` started last, else the one it starts by default."""
     if uri.startswith(("http://", "https://")):
-        return uri.rstrip("/")
+        return without_credentials(uri).rstrip("/")
     return str(journal.read_json(record_path(state)).get("mlflow") or DEFAULT)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from unified_assets.core.credentials import without_credentials
 from unified_assets.core.errors import UnifiedAssetsError
 
 GIVE_UP_S = 600.0
@@ -64,7 +65,7 @@ def patiently(call: Callable[[], Answer], *, uri: str, waiting: Callable[[str], 
         try:
             return call()
         except Exception as error:
-            why = " ".join(str(error).split())[:200]
+            why = without_credentials(" ".join(str(error).split()))[:200]
             if not away(error):
                 if _STRANGE in why:
                     raise NotMlflow(uri=uri, why=why) from error
@@ -72,6 +73,6 @@ def patiently(call: Callable[[], Answer], *, uri: str, waiting: Callable[[str], 
             gone = time.monotonic() - started
             if gone + wait > give_up_s:
                 raise TrackingAway(uri=uri, seconds=gone, why=why) from error
-            waiting(f"MLflow at {uri} does not answer since {gone:.0f} s: {why}")
+            waiting(f"MLflow at {without_credentials(uri)} does not answer since {gone:.0f} s: {why}")
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)

@@ -78,7 +78,8 @@ def register(
         decision = Decision(champion=mirror.get("champion") == done["version"], reason=done["decision"])
         return Registration(model=spec.name, version=done["version"], decision=decision, entry=done)
     decision = _decide(mirror, spec=spec, dataset=dataset, folder=folder, results=results, log=log)
-    version = patient(lambda: _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason))
+    known = max((entry["version"] for entry in mirror.get("versions", [])), default=0)
+    version = patient(lambda: _log_version(tracker, run, model=spec.name, folder=folder, comment=decision.reason, known=known))
     entry = {
         "version": version,
         "identity": identity,
@@ -177,8 +178,11 @@ def _against_best(mirror: Mapping[str, Any], mine: Mapping[str, Mapping[str, flo
     return found
 
 
-def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, comment: str) -> int:
-    """Log the model as code with our package and its files, and register that as a version. One that this run has registered already is taken."""
+def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, comment: str, known: int) -> int:
+    """Log the model as code with our package and its files, and register that as a version. One that this run has registered already is taken.
+
+    Its number is greater than `known`, the newest of ours: another MLflow server counts from 1 again.
+    """
     import warnings
 
     import mlflow
@@ -192,9 +196,9 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
     with Store(tracker.state).lock("mlflow-register"), warnings.catch_warnings(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
         warnings.showwarning = _silent  # MLflow sets filters of its own; what it says here is about type hints it would take for a schema
         client = tracker.client
-        made = client.search_model_versions(f"name='{model}' and run_id='{run.run_id}'")
-        if made:
-            return max(int(one.version) for one in made)
+        found = max((int(one.version) for one in client.search_model_versions(f"name='{model}' and run_id='{run.run_id}'")), default=0)
+        if found > known:
+            return found
         info = mlflow.pyfunc.log_model(
             name=model,
             python_model=str(package / "tracking" / "served_model.py"),
@@ -207,7 +211,13 @@ def _log_version(tracker: Tracker, run: ModelRun, *, model: str, folder: Path, c
             client.get_registered_model(model)
         except mlflow.exceptions.MlflowException:
             client.create_registered_model(model)
-        return int(client.create_model_version(model, source=info.model_uri, run_id=run.run_id, description=comment).version)
+        described = {"source": info.model_uri, "run_id": run.run_id, "model_id": info.model_id, "description": comment}
+        made = [int(client.create_model_version(model, **described).version)]
+        while made[-1] <= known:
+            made.append(int(client.create_model_version(model, **described).version))
+        for version in made[:-1]:
+            client.delete_model_version(model, str(version))
+        return made[-1]
 
 
 def _requirements(folder: Path) -> list[str]:

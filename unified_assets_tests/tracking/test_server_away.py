@@ -6,11 +6,14 @@ import sys
 import threading
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
+from unified_assets.tracking import journal
 from unified_assets.tracking.experiment import Tracker
 from unified_assets.tracking.patience import NotMlflow, TrackingAway, patiently
+from unified_assets.tracking.registry import register
 
 
 def free_port():
@@ -107,3 +110,28 @@ def test_a_database_that_another_process_keeps_locked_is_waited_for(tmp_path):
         assert other.stdout.readline() == "held\n"
         patiently(lambda: run.metrics({"loss": 1.5}, 1), uri=tracker.uri, waiting=print)
     assert [(point.step, point.value) for point in run.client.get_metric_history(run.run_id, "loss")] == [(1, 1.5)]
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns about itself
+def test_another_server_gets_versions_whose_numbers_go_on_and_no_password_is_kept(tmp_path):
+    from mlflow import pyfunc
+
+    port, state, final = free_port(), tmp_path / "state", tmp_path / "final"
+    server = serve(tmp_path, port)
+    final.mkdir()
+    (final / "model.json").write_text('{"model": "m"}', encoding="utf-8")
+    known = [{"version": number, "run_id": f"r{number}", "folder": str(final), "dataset": "d", "tasks": []} for number in (1, 3)]
+    journal.write_json(journal.mirror_path(state, "m"), {"model": "m", "version": 3, "champion": 3, "versions": known})
+    try:
+        tracker = Tracker(uri=f"http://me:hunter2@127.0.0.1:{port}", state=state)
+        run_dir = state / "runs" / "r4"
+        run = tracker.child(run_dir, "m", parent=tracker.parent(run_dir, name="r4", parameters={}), parameters={})
+        about = {"spec": SimpleNamespace(name="m", version="1"), "dataset": SimpleNamespace(digest="d", tasks=()), "identity": "i", "run_id": "r4"}
+        made = register(tracker, run, folder=final, results={"model": "m", "tasks": []}, **about)
+        assert made.version == 4
+        assert [int(one.version) for one in tracker.client.search_model_versions("name='m'")] == [4]
+        assert int(tracker.client.get_model_version_by_alias("m", "challenger").version) == 4
+        assert (pyfunc.get_model_dependencies("models:/m/4") != "", run.page.startswith(f"http://127.0.0.1:{port}/#/experiments/")) == (True, True)
+        assert [path for path in state.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()] == []
+    finally:
+        end(server)
