@@ -41,6 +41,7 @@ def render(files: RunFiles, *, name: str) -> str:
         _overview(files, name),
         section("Failures", *_failures(files)),
         section("Tasks", _intro(), *_tasks(files)),
+        *_retrieval(files),
         section("Versions", *_versions(files)),
         section("Progress", *_curves(files)),
         section("Who computed when", gantt(files.leases)),
@@ -86,6 +87,17 @@ def _tasks(files: RunFiles) -> list[Markup]:
     out = [note(f"Below their classical baseline: {', '.join(losing)}", "warn")] if losing else []
     shown = {key: heading for key, heading in TASKS.items() if key not in OPTIONAL or any(row[key] is not None for row in rows)}
     return [*out, table(rows, shown) if rows else paragraph("no task was scored")]
+
+
+def _retrieval(files: RunFiles) -> list[Markup]:
+    """How often a model finds what belongs to a file among held-out pairs; nothing where no model was asked."""
+    rows = [
+        {"model": model, "from": row["query"], "to": row["answer"], **{name: _rounded(value) for name, value in row.items() if name not in {"query", "answer"}}}
+        for model, entry in sorted(_entries(files).items())
+        for row in entry.get("retrieval", [])
+    ]
+    caption = "Recall at k: share of held-out pairs of which the one file finds the other among its k nearest of all candidates; chance: the same at random"
+    return [section("Retrieval", table(rows, caption=caption))] if rows else []
 
 
 def _task_row(model: str, task: Mapping[str, Any]) -> dict[str, object]:

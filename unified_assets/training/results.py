@@ -15,6 +15,7 @@ from unified_assets.training import knowledge
 from unified_assets.training.loop import blueprint
 from unified_assets.training.metrics import at_least, is_correct, score, target_texts
 from unified_assets.training.orders import RoundOrder
+from unified_assets.training.retrieval import retrieval
 from unified_assets.training.state import TrainingState
 from unified_assets.training.steps import precision
 
@@ -47,6 +48,7 @@ def write_final(
     with precision(order.device):
         tasks = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
+        found = retrieval(learner, order.pairs)
     for task in tasks:
         itself = {"channels": list(effect), "seed": order.preset.seed, "cpu_s": round(state.progress.cpu_s, 3), "score": task["score"]}
         others = [{**{key: part[key] for key in ("channels", "seed", "cpu_s")}, "score": part["scores"].get(task["task"])} for part in ablation]
@@ -60,6 +62,7 @@ def write_final(
         "seconds": round(state.progress.compute_s, 3),
         "cpu_s": round(state.progress.cpu_s, 3),
         "tasks": tasks,
+        "retrieval": found,
     }
     save_file(state.best, str(attempt / "weights.safetensors"))
     _write_json(attempt / "model.json", describe(order.spec, blueprint(order), order.tasks, dataset))
