@@ -15,6 +15,7 @@ from unified_assets.allocation.digests import memory_of, modality_digests, model
 from unified_assets.allocation.label_issues import LabelIssues, find_label_issues
 from unified_assets.allocation.ledger import Ledger, Uses
 from unified_assets.allocation.overrides import is_config, load_overrides
+from unified_assets.allocation.pair_sides import place_pairs
 from unified_assets.allocation.pairing import pairs_of
 from unified_assets.allocation.probing import shortcut, suspects
 from unified_assets.allocation.proposing import Found, collect
@@ -132,7 +133,9 @@ def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     pairs = {item.task for item in work.found if item.proposal.kind == "pair"}
     sides = assign({task: rows for task, rows in tasks.items() if task not in pairs}, memory)
     _note_left(work, sides.left)
-    _place_pairs([row for task in sorted(pairs & tasks.keys()) for row in tasks[task]], sides)
+    unlabelled = [row for task in sorted(pairs & tasks.keys()) for row in tasks[task]]
+    place_pairs(unlabelled, sides.memory)
+    sides.rows += unlabelled
     return sides
 
 
@@ -144,15 +147,6 @@ def _too_little(rows: list[Row], kind: str) -> str | None:
     if kind == "classification" and len({row.target for row in rows}) < 2:
         return "all examples have the same label"
     return None
-
-
-def _place_pairs(rows: list[Row], sides: Sides) -> None:
-    """Unlabelled pairs train, unless what they show is already on another side."""
-    for row in rows:
-        known = {sides.memory[key][0] for key in row.keys if key in sides.memory} | ({row.declared} if row.declared else set())
-        row.split = next(iter(sorted(known - {"train"})), "train")
-        row.group = row.keys[0]
-        sides.rows.append(row)
 
 
 def _note_left(work: Work, left: list[Left]) -> None:

@@ -44,6 +44,7 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
     """Train, register, decide; then the result and its checks. Returns the metadata."""
     from unified_assets.datasets import load
     from unified_assets.tracking.registry import register
+    from unified_assets.training.retrieval import flat
 
     here, spec, preset, plan = job.here, job.spec, job.preset, job.plan
     journal.forget_failure(here.run_dir, here.key)
@@ -63,7 +64,7 @@ def trained(job: Training, context: dg.AssetExecutionContext) -> Events:
 
     with tracker.running(run):
         outcome = _train(job, dataset, StepSink(context, run, rounds=preset.rounds, trial_run=trial_run, observe=lambda: _observed(here, spec.name)))
-        patient(lambda: run.metrics({}, preset.rounds))
+        patient(lambda: run.metrics(flat(outcome.results.get("retrieval", ())), preset.rounds))
         registration = register(
             tracker,
             run,

@@ -151,6 +151,11 @@ class AlignLearner(nn.Module):
             if (reference := self.reference_of(data.info.task)) is not None:
                 settle_reference(reference, data, lambda rows, mix, data=data: self._log_probs(data, rows, mix))  # type: ignore[misc]
 
+    def trunks(self) -> Mapping[str, nn.Module]:
+        """What peers may go on from, by kind of input."""
+        towers: Any = self.towers  # a ModuleDict types its members as bare modules
+        return {"image": towers["image"].trunk, "audio": towers["audio"].trunk}
+
     def head_of(self, task: str) -> str:
         """What answers a task, in words."""
         reference = self.reference_of(task)
@@ -223,6 +228,20 @@ class AlignLearner(nn.Module):
             return self._embed("text", self.towers["text"](text_of(pairs, [role], rows)))
         pooled, _ = self.towers[kind](pairs, role, rows, PAIR_LOOK, PAIRS)
         return self._embed(kind, pooled)
+
+    def sides_of(self, pairs: TaskData) -> list[tuple[str, str]]:
+        """(role, kind) of everything the pairs hold, in a fixed order."""
+        return _sides(pairs)
+
+    def has_side(self, pairs: TaskData, side: tuple[str, str]) -> np.ndarray:
+        """(n,) whether each pair has a side."""
+        return _has(pairs, side, np.arange(len(pairs)))
+
+    @torch.no_grad()
+    def embed_side(self, pairs: TaskData, side: tuple[str, str], rows: np.ndarray) -> np.ndarray:
+        """(k, space) vectors of unit length of one plain view of a side."""
+        self.eval()
+        return parts.in_batches(rows, BATCH, lambda chosen: self._side(pairs, side, chosen), self.blueprint["space"]).float().cpu().numpy()
 
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """One plain view of each row."""

@@ -47,6 +47,7 @@ def render(files: RunFiles, *, name: str) -> str:
         section("Failures", *_failures(files)),
         section("Tasks", _intro(), *_tasks(files)),
         section("Mistakes", *mistakes(files)),
+        *_retrieval(files),
         section("Versions", *_versions(files)),
         section("Progress", *_curves(files)),
         section("Who computed when", gantt(files.leases)),
@@ -101,6 +102,17 @@ def _tasks(files: RunFiles) -> list[Markup]:
 def _champions(entry: Mapping[str, Any]) -> dict[str, float | None]:
     """Task → what the champion that was in force scores on the examples of the comparison."""
     return {one["task"]: one["champion"] for one in entry.get("comparisons", []) if one["reference"].startswith("champion")}
+
+
+def _retrieval(files: RunFiles) -> list[Markup]:
+    """How often a model finds what belongs to a file among held-out pairs; nothing where no model was asked."""
+    rows = [
+        {"model": model, "from": row["query"], "to": row["answer"], **{name: _rounded(value) for name, value in row.items() if name not in {"query", "answer"}}}
+        for model, entry in sorted(_entries(files).items())
+        for row in entry.get("retrieval", [])
+    ]
+    caption = "Recall at k: share of held-out pairs of which the one file finds the other among its k nearest of all candidates; chance: the same at random"
+    return [section("Retrieval", table(rows, caption=caption))] if rows else []
 
 
 def _task_row(model: str, task: Mapping[str, Any], champions: Mapping[str, float | None]) -> dict[str, object]:

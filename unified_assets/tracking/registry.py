@@ -92,6 +92,7 @@ def register(
         "rounds": results.get("rounds"),
         "seconds": results.get("seconds"),
         "tasks": [dict(task) for task in results["tasks"]],
+        "retrieval": results.get("retrieval", []),
         "decision": decision.reason,
         "comparisons": [{**asdict(one), "worse": one.worse} for one in decision.comparisons],
     }

@@ -19,6 +19,7 @@ from unified_assets.training.evaluation import evaluate, paired_interval
 from unified_assets.training.loop import blueprint
 from unified_assets.training.metrics import SHARES, at_least, is_correct, score, target_texts
 from unified_assets.training.orders import RoundOrder
+from unified_assets.training.retrieval import retrieval
 from unified_assets.training.state import TrainingState
 from unified_assets.training.steps import precision
 
@@ -53,6 +54,7 @@ def write_final(
     with precision(order.device):
         evaluated = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
+        found = retrieval(learner, order.pairs)
     tasks = [task for task, _seen in evaluated]
     for task in tasks:
         itself = {
@@ -78,6 +80,7 @@ def write_final(
         "seconds": round(state.progress.compute_s, 3),
         "cpu_s": round(state.progress.cpu_s, 3),
         "tasks": tasks,
+        "retrieval": found,
     }
     save_file(state.best, str(attempt / "weights.safetensors"))
     _write_json(attempt / "model.json", describe(order.spec, blueprint(order), order.tasks, dataset))

@@ -15,6 +15,7 @@ from unified_assets.learners.media_reference_torch import LINEAR_ALONE, NETWORK_
 from unified_assets.models.audio_service import MODEL as AUDIO
 from unified_assets.models.multimodal_service import MODEL as MULTIMODAL
 from unified_assets.models.vision_service import MODEL as VISION
+from unified_assets.training.retrieval import retrieval
 
 RATE = 8000
 
@@ -159,6 +160,25 @@ def test_what_occurs_together_comes_together():
         optimizer.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:3])
+
+
+def test_a_held_out_file_finds_what_belongs_to_it_beyond_chance():
+    whole = pairs_of_pictures_and_sounds(96)
+    pairs, data = replace(whole, split=np.asarray(["train"] * 64 + ["test"] * 32)), task_of(MULTIMODAL, "image", 40)
+    torch.manual_seed(0)
+    learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], pairs))
+    untrained = retrieval(learner, pairs)
+    (optimizer,) = learner.optimizers(2e-3)
+    for _ in range(25):
+        learner.train()
+        optimizer.zero_grad()
+        learner.pair_loss(pairs, np.arange(32)).backward()
+        optimizer.step()
+    found = retrieval(learner, pairs)
+    assert [(row["query"], row["answer"], row["candidates"]) for row in found] == [("audio", "image", 28), ("image", "audio", 28)]
+    assert all(row["recall_at_5"] >= 1.5 * row["chance_at_5"] for row in found)  # of two kinds: twice chance is all there is
+    assert retrieval(learner, pairs) == found
+    assert untrained != found
 
 
 def test_pairs_of_one_kind_alone_have_no_contrast():

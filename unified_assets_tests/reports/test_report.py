@@ -41,6 +41,7 @@ def test_report_of_a_failed_run_shows_what_trained_what_loses_and_what_failed(ru
     assert "n diverged &lt;script&gt;" in text
     assert "<b>t</b>" not in text
     assert "below its baseline" in text
+    assert "Retrieval" not in text
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 
@@ -53,6 +54,17 @@ def test_what_a_pretrained_encoder_gave_is_a_column_of_its_own_only_where_it_was
     text = write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
     assert all(told in text for told in ("encoder: linear part, validation", "0.500 → 0.625", "encoder: with − without, test", "0.25"))
     assert "Test scores without and with the pretrained encoder" in text
+
+
+def test_the_report_says_how_often_a_file_finds_what_belongs_to_it(run_dir, tmp_path):
+    row = {"query": "image", "answer": "audio", "candidates": 67, "recall_at_1": 0.1256, "chance_at_1": 0.0149}
+    results = run_dir / "models" / "n" / "final" / "results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(json.dumps({"tasks": [], "retrieval": [row]}), encoding="utf-8")
+    text = write_report(run_dir, state=tmp_path)[0].read_text(encoding="utf-8")
+    assert "Retrieval" in text
+    for cell in ("image", "audio", "67", "0.126", "0.015"):
+        assert f">{cell}<" in text
 
 
 def test_tables_of_a_run_have_the_declared_columns_and_skip_a_line_cut_short(run_dir, tmp_path):
