@@ -2,8 +2,9 @@
 
 A model whose network brings what occurs together into one space has seen unlabelled files that its peers have not. After a round it
 publishes the trunk of each kind of input, in `trunks.safetensors` of its slot, but only while its space finds partners among held-out
-pairs beyond chance: wrong pairs give nothing. A peer with fewer labels than pairs goes on from that trunk in the rounds that follow, unless it
-has a lesson there, which tells it more of the same pairs; its heads, and all whose names or shapes do not agree, stay its own.
+pairs beyond chance: wrong pairs give nothing. A peer with fewer labels than pairs takes that trunk over for the next round, unless it has a lesson
+there, which tells it more of the same pairs. What it takes it leaves as it is: few labels would undo what the pairs taught. Its heads, and
+all whose names or shapes do not agree, stay its own and learn.
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ def write(folder: Path, tensors: Mapping[str, Any]) -> None:
 
 def receive(order: RoundOrder, state: TrainingState, *, taught: bool) -> tuple[str, ...]:
     """Go on from peers' trunks where this model takes any; `taught`: it has a lesson in this round. Returns whose. Raises CorruptCheckpoint."""
-    learner = state.learner
+    learner, state.kept = state.learner, ()
     if taught or "encoders" not in order.preset.exchange or gives(order.spec) or not hasattr(learner, "trunks"):
         return ()
     givers = []
@@ -57,7 +58,7 @@ def receive(order: RoundOrder, state: TrainingState, *, taught: bool) -> tuple[s
         for kind, trunk in learner.trunks().items():
             theirs = {name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")}
             if theirs and few:
-                _take(state, trunk, theirs)
+                state.kept += _take(state, trunk, theirs)
                 order.log(f"round {order.round_index}: goes on from the {kind} trunk of {peer}")
                 givers.append(peer)
     return tuple(givers)
@@ -80,10 +81,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise CorruptCheckpoint(path=path, problem=f"{type(error).__name__}: {error}") from error
 
 
-def _take(state: TrainingState, trunk: Any, theirs: Mapping[str, Any]) -> None:
-    """Copy what agrees in name and shape: weights, their averages, running statistics. Optimisers forget what they knew of them."""
+def _take(state: TrainingState, trunk: Any, theirs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Copy what agrees in name and shape: weights, their averages, running statistics. Optimisers forget what they knew of them.
+
+    Returns the parameters among them.
+    """
     import torch
 
+    taken = []
     place_of = {id(value): place for place, value in enumerate(state.moving())}
     with torch.no_grad():
         for name, value in [*trunk.named_parameters(), *trunk.named_buffers()]:
@@ -97,3 +102,6 @@ def _take(state: TrainingState, trunk: Any, theirs: Mapping[str, Any]) -> None:
                 state.progress.updates[place] = 0
             for optimizer in state.optimizers:
                 optimizer.state.pop(value, None)
+            if value.requires_grad:
+                taken.append(value)
+    return tuple(taken)

@@ -90,6 +90,10 @@ def test_a_model_with_few_labels_goes_on_from_its_peers_trunk(shared, alone):
     assert weights["arm"] == alone["arm"]  # it only gives
     assert weights["ear"] != alone["ear"]
     assert [line for line in log if "trunk" in line] == [f"round {index}: goes on from the image trunk of arm" for index in (2, 3)]
+    last = load_file(str(run_dir / "models" / "ear" / "checkpoints" / "round_0003" / "weights.safetensors"))
+    given = load_file(str(run_dir / "knowledge" / "round_0002" / "arm" / FILE))
+    for name in ("0.weight", "0.bias", "1.weight", "1.bias"):
+        assert torch.equal(last[f"trunk.{name}"], given[f"image/{name}"]), name
     slot = run_dir / "knowledge" / "round_0001" / "arm"
     assert sorted(load_file(str(slot / FILE)))[:2] == ["image/0.bias", "image/0.weight"]
     assert not (run_dir / "knowledge" / "round_0003" / "arm" / FILE).exists()  # nobody reads those
@@ -175,6 +179,9 @@ def test_what_agrees_in_name_and_shape_is_taken_with_its_average_and_the_optimis
     assert state.progress.updates.count(0) == 2
     assert learner.trunk[0].weight not in state.optimizers[0].state
     assert learner.trunk[0].bias in state.optimizers[0].state
+    assert [value is learner.trunk[0].weight for value in state.kept] == [True]
+    receive(order_of(tmp_path, tensors), state, taught=True)
+    assert state.kept == ()
 
 
 def test_trunks_that_cannot_be_read_are_an_error_by_name(tmp_path):
