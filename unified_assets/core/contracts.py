@@ -343,6 +343,9 @@ class Learner(Protocol):
     One that weighs its parts may have a `settle(tasks)`, which sets those weights, buffers, by the validation side before each
     validation, and a `head_of(task)` that says in words which part answers. One that reads a pretrained encoder may have an
     `encoder_gave(task)`: shares of right answers to validation rows of a part of it without and with the vectors, or None.
+    One with a shared encoder for a kind of input may name it in `trunks()`, kind to module, for models to go on from each other's.
+    One with a space for several kinds may show it: `sides_of(pairs)` gives (role, kind) of what pairs hold, `has_side(pairs, side)`
+    (n,) bool, `embed_side(pairs, side, rows)` (k, width) vectors of unit length; retrieval is measured there.
     """
 
     blueprint: Mapping[str, Any]

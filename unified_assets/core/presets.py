@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from unified_assets.core.contracts import Needs
 from unified_assets.core.errors import InvalidSetting
 
-Channel = Literal["teaching", "vectors"]
+Channel = Literal["teaching", "vectors", "encoders"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
@@ -54,7 +54,7 @@ class Preset(BaseModel):
     needs: Mapping[str, NeedsOverride] = Field(default_factory=dict, description="Model to what replaces its spec's needs.")
     exchange: Annotated[tuple[Channel, ...], BeforeValidator(_channels)] = Field(
         CHANNELS,
-        description="What models share: `teaching` (answers on files that occur together), `vectors` (of words, from all texts). true: both, false: none.",
+        description="What models share: `teaching` (answers on pairs of files), `vectors` (of words), `encoders` (of media). true: all, false: none.",
     )
     ablation_seeds: int = Field(
         0, ge=0, le=20, description="Seeds over which a model is trained without exchange, with each channel and with all, to show what each gave; 0: none."

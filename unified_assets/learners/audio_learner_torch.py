@@ -122,6 +122,10 @@ class AudioLearner(nn.Module):
         for data in tasks:
             settle_reference(self.reference_of(data.info.task), data, lambda rows, mix, data=data: self._answer(data, rows, mix, 1))  # type: ignore[misc]
 
+    def trunks(self) -> Mapping[str, nn.Module]:
+        """What peers may go on from, by kind of input."""
+        return {"audio": self.trunk}
+
     def head_of(self, task: str) -> str:
         """What answers a task, in words."""
         return head_name(self.reference_of(task).weights())

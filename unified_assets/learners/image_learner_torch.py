@@ -166,6 +166,10 @@ class ImageLearner(nn.Module):
         for data in tasks:
             settle_reference(self.reference_of(data.info.task), data, lambda rows, mix, data=data: self._log_probs(data, rows, mix, PLAIN))  # type: ignore[misc]
 
+    def trunks(self) -> Mapping[str, nn.Module]:
+        """What peers may go on from, by kind of input."""
+        return {"image": self.trunk}
+
     def head_of(self, task: str) -> str:
         """What answers a task, in words."""
         return head_name(self.reference_of(task).weights())

@@ -13,6 +13,8 @@ from typing import Any
 
 from unified_assets.core.presets import CHANNELS, Channel, Preset
 
+AWAITED = frozenset({"teaching", "encoders"})  # channels by which models wait for each other
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
@@ -32,15 +34,16 @@ class Variant:
 def variants(preset: Preset, concerns: AbstractSet[str], *, encoder: bool = False) -> list[Variant]:
     """The variants of a model that these channels concern, in the same order in every model; without what is trained anyway.
 
-    Channels that do not concern a model change nothing in it, so variants that differ by them alone are one. One with `teaching`
-    is never left out: peers wait for its answers. `encoder`: it reads a pretrained one; without it, it is trained without exchange.
+    Channels that do not concern a model change nothing in it, so variants that differ by them alone are one. One with `teaching` or
+    `encoders` is never left out: peers wait for what it publishes. `encoder`: it reads a pretrained one; without it, it is trained
+    without exchange.
     """
     found, known = [], {(effect_of(preset.exchange, concerns), preset.seed)}
     for seed in range(preset.seed, preset.seed + preset.ablation_seeds):
         for channels in dict.fromkeys([(), *((channel,) for channel in preset.exchange), preset.exchange]):
             effect = effect_of(channels, concerns)
             itself = channels == preset.exchange and seed == preset.seed
-            if not itself and ("teaching" in effect or (effect, seed) not in known):
+            if not itself and (AWAITED & {*effect} or (effect, seed) not in known):
                 known.add((effect, seed))
                 found.append(Variant(channels=channels, seed=seed, effect=effect))
     seeds = range(preset.seed, preset.seed + preset.ablation_seeds) if encoder else ()

@@ -15,7 +15,7 @@ import numpy as np
 
 from unified_assets.core.contracts import TaskData
 from unified_assets.store.local import write_text
-from unified_assets.training import checkpoints, knowledge, slots
+from unified_assets.training import checkpoints, encoders, knowledge, slots
 from unified_assets.training.exchange import lessons
 from unified_assets.training.metrics import goodness, over_tasks, score
 from unified_assets.training.orders import RoundOrder, RoundReport
@@ -67,7 +67,7 @@ def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
     start_compute(order.threads)
     started, cpu, io_s = time.perf_counter(), time.process_time(), 0.0
     before = checkpoints.folder_of(order.checkpoints, order.round_index - 1)
-    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs)
+    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs) if "teaching" in order.preset.exchange else []
 
     def attempt(factor: float, cuts: int) -> tuple[TrainingState, int, float | None, float]:
         nonlocal io_s
@@ -77,6 +77,7 @@ def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
         cache.state = None  # from here on it is ahead of the checkpoint
         state.progress.lr_scale *= factor
         state.progress.accumulate = max(state.progress.accumulate, cuts)
+        encoders.receive(order, state, taught=bool(teaching))
         return (state, *run_steps(order, state, teaching))
 
     state, steps, train_loss, rate = stable(attempt, model=order.spec.name, round_index=order.round_index, batch_size=order.preset.batch_size, log=order.log)
@@ -132,7 +133,13 @@ def publish_knowledge(order: RoundOrder, learner: Any) -> None:
     read = order.round_index < order.plan.rounds  # in the last round nobody does
     pairs = order.pairs if read and "teaching" in order.preset.exchange and _takes_part(order) else None
     answers = knowledge.answers_of(learner, order.spec.name, order.tasks, pairs)
-    slots.publish(slots.slot_of(order.knowledge_dir, order.spec.name, order.round_index), lambda folder: knowledge.write(folder, answers))
+    trunks = encoders.trunks_to_give(order, learner) if read else {}
+
+    def write(folder: Path) -> None:
+        knowledge.write(folder, answers)
+        encoders.write(folder, trunks)
+
+    slots.publish(slots.slot_of(order.knowledge_dir, order.spec.name, order.round_index), write)
 
 
 def _takes_part(order: RoundOrder) -> bool:

@@ -6,6 +6,7 @@ again, it goes on from its last checkpoint to the same bits.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from unified_assets.compute.leases import Lease, LeaseBroker
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, EventSink, ModelSpec, PretrainedVectors, TaskData
 from unified_assets.inference.pretrained import encoded, pairs_with, with_vectors
-from unified_assets.training import baselines, checkpoints, logs, loop, slots, tuning, word_vectors
+from unified_assets.training import baselines, checkpoints, encoders, logs, loop, slots, tuning, word_vectors
 from unified_assets.training.ablation import Variant, effect_of, variants
 from unified_assets.training.apart import Apart
 from unified_assets.training.barrier import Membership
@@ -89,10 +90,12 @@ def train_model(
             training = _Training(
                 order=order, plan=plan, run_dir=run_dir, broker=broker, membership=membership, sink=sink, champions=champions, computing=computing
             )
-            training.teachers = teachers(spec.name, specs, members, champions) if "teaching" in plan.preset.exchange else ()
+            training.known = teachers(spec.name, specs, members, champions)
+            training.givers = tuple(name for name in training.known if encoders.takes_from(spec, (specs or plugins.models())[name]))
+            training.teachers = training.read(plan.preset.exchange)
             if plan.word_vectors is not None and spec.words == "shares":
                 training.share_words(texts or {})
-            training.ablate(dataset, initial, taught=bool(training.teachers) or bool(spec.teaches & {*members}))
+            training.ablate(dataset, initial, training.concerns(members))
             if plan.preset.trials:
                 training.order = training.tuned(initial)
             return training.run(dataset, folder, initial)
@@ -117,7 +120,9 @@ class _Training:
     sink: EventSink
     champions: Mapping[str, Path | None]
     computing: Callable[[], Computing]
-    teachers: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()  # whose answers it may read
+    givers: tuple[str, ...] = ()  # ... and whose trunks
+    teachers: tuple[str, ...] = ()  # whose slots it waits for
     ablation: Sequence[Mapping[str, Any]] = ()  # what trainings with other channels or seeds came to
     effect: Sequence[str] = ()  # channels that concern this model
     _measured_s: float = 0.0
@@ -129,9 +134,22 @@ class _Training:
         shared = word_vectors.shared(self.run_dir, key, texts, lease=lambda: self._lease(WORDS_ROUND), waiting=self.sink.waiting)
         self.order = replace(self.order, tasks=tuple(replace(data, word_vectors=shared) for data in self.order.tasks))
 
-    def ablate(self, dataset: Dataset, initial: Path | None, *, taught: bool) -> None:
-        """Train with fewer channels and from other seeds, where the preset asks for that; `taught`: peers wait for it, or it for them."""
-        concerns = {*(("teaching",) if taught else ()), *(("vectors",) if self.order.spec.words == "shares" else ())}
+    def read(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """Whose slots are waited for, with these channels."""
+        return self.known if "teaching" in channels else self.givers if "encoders" in channels else ()
+
+    def concerns(self, members: Sequence[str]) -> set[str]:
+        """The channels that concern this model: it reads something there, or peers wait for what it publishes."""
+        spec, heard = self.order.spec, bool(self.order.spec.teaches & {*members})
+        found = {
+            "teaching": bool(self.known) or heard,
+            "vectors": spec.words == "shares",
+            "encoders": bool(self.givers) or (encoders.gives(spec) and heard),
+        }
+        return {channel for channel, concerned in found.items() if concerned}
+
+    def ablate(self, dataset: Dataset, initial: Path | None, concerns: AbstractSet[str]) -> None:
+        """Train with fewer channels and from other seeds, where the preset asks for that."""
         self.ablation = [self._variant(variant, dataset, initial) for variant in variants(self.plan.preset, concerns, encoder=encoded(self.order.tasks))]
         self.effect = effect_of(self.plan.preset.exchange, concerns)
 
@@ -148,9 +166,9 @@ class _Training:
             mine = replace(self.order.plan, seed=seed_of(variant.seed, name))
             order = replace(self.order, preset=preset, plan=mine, tasks=tasks, pairs=pairs)
             order = replace(order, checkpoints=folder.with_name("checkpoints"), knowledge_dir=apart / "knowledge")
-            teachers = self.teachers if "teaching" in variant.channels else ()
             plan = replace(self.plan, preset=preset)
-            training = replace(self, order=order, plan=plan, run_dir=apart, sink=Apart(self.sink, f"{name} {variant.name}"), teachers=teachers, ablation=())
+            sink = Apart(self.sink, f"{name} {variant.name}")
+            training = replace(self, order=order, plan=plan, run_dir=apart, sink=sink, teachers=self.read(variant.channels), ablation=())
             results = dict(training.run(dataset, folder, initial).results)
         scores = {task["task"]: task["score"] for task in results["tasks"]}
         return {

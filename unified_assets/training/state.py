@@ -29,7 +29,10 @@ class Progress:
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """Everything a round reads and changes. `best` is a copy on the CPU; `average` has one tensor for each of `averaged()`."""
+    """Everything a round reads and changes. `best` is a copy on the CPU; `average` has one tensor for each of `averaged()`.
+
+    `kept`: parameters that the present round leaves as they are.
+    """
 
     learner: Any
     optimizers: list[Any]
@@ -38,6 +41,7 @@ class TrainingState:
     progress: Progress
     generator: np.random.Generator
     torch_random: Any
+    kept: tuple[Any, ...] = ()
 
     @property
     def device(self) -> str:

@@ -99,6 +99,8 @@ def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, shar
         total += float(loss.detach())
         if loss.requires_grad and np.isfinite(total):
             loss.backward()
+    for value in state.kept:
+        value.grad = None
     learned = [value for value in state.learner.parameters() if value.grad is not None]
     if learned:
         norm = torch.nn.utils.clip_grad_norm_(learned, CLIP)

@@ -5,6 +5,7 @@ from unified_assets.core.presets import Preset, parse_preset
 from unified_assets.training.ablation import encoder_effect, summary, variants
 
 ALL = ("teaching", "vectors")
+EVERY = (*ALL, "encoders")
 
 
 def names(exchange, concerns, seeds=2):
@@ -19,6 +20,7 @@ def test_a_model_is_trained_without_with_each_and_with_all_over_the_seeds():
 def test_what_does_not_concern_a_model_is_not_tried_but_peers_are_never_left_waiting():
     assert names(ALL, {"vectors"}) == ["alone-7", "alone-8", "vectors-8"]
     assert names(ALL, {"teaching"}) == ["alone-7", "teaching-7", "alone-8", "teaching-8", "teaching-vectors-8"]
+    assert names(EVERY, {"encoders"}) == ["alone-7", "encoders-7", "alone-8", "encoders-8", "teaching-vectors-encoders-8"]
     assert names(ALL, set()) == ["alone-8"]
     assert names(("vectors",), {"vectors"}) == ["alone-7", "alone-8", "vectors-8"]
 
@@ -67,7 +69,15 @@ def test_what_an_encoder_gave_is_the_mean_over_seeds_that_were_trained_with_and_
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [(True, ALL), (False, ()), (["vectors", "teaching"], ALL), (["vectors"], ("vectors",)), ([], ()), (("teaching", "teaching"), ("teaching",))],
+    [
+        (True, EVERY),
+        (False, ()),
+        (["vectors", "teaching"], ALL),
+        (["encoders", "vectors", "teaching"], EVERY),
+        (["vectors"], ("vectors",)),
+        ([], ()),
+        (("teaching", "teaching"), ("teaching",)),
+    ],
 )
 def test_exchange_is_a_list_of_channels_in_a_fixed_order_or_all_or_none(given, meant):
     assert parse_preset({"exchange": given}, source="test").exchange == meant
