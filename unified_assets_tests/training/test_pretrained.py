@@ -21,6 +21,7 @@ from unified_assets.learners.text_pretrained import columns, features, tuned_pla
 from unified_assets.learners.text_tuned_torch import TunedLayers
 from unified_assets.store import encoders
 from unified_assets.training import checkpoints
+from unified_assets.training.carry import carry_over
 from unified_assets.training.plan import make_plan
 from unified_assets.training.pretrained import KeptVectors
 from unified_assets.training.rounds import train_model
@@ -219,6 +220,10 @@ def test_a_version_with_layers_of_its_own_answers_as_it_did_in_training_wherever
     monkeypatch.setenv("UNIFIED_ASSETS_PRETRAINED_TEXT", str(encoder))
     told = pl.read_parquet(outcome.folder / outcome.results["tasks"][0]["test_predictions"])
     data = kinds()
+    learner = load(outcome.folder).learner
+    assert "trunk.encoder.values.0" in carry_over(learner, outcome.folder)
+    learner.trunk.encoder.whose += 1
+    assert not any(name.startswith("trunk.encoder") for name in carry_over(learner, outcome.folder)), "another encoder's layers are left"
     again = load(outcome.folder).predict([data.texts["text"][data.example_ids.index(name)] for name in told["example_id"]])
     assert [one["answer"] for one in again] == told["answer"].to_list()
     assert np.allclose([one["confidence"] for one in again], told["confidence"], atol=1e-3)
