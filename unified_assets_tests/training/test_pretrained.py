@@ -189,10 +189,14 @@ def test_a_folder_without_an_encoder_or_with_pickled_weights_is_refused_with_the
 def test_the_plan_leases_the_encoders_memory_too(tmp_path):
     counts = TaskCounts(tasks={"kinds": {"train": 24, "valid": 0, "test": 4}})
     leased = [
-        make_plan(tmp_path / str(preset.pretrained_text), models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models())
-        for preset in (Preset(), Preset(pretrained_text="somewhere"))
+        make_plan(tmp_path / str(place), models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models())
+        for place, preset in enumerate(
+            (Preset(), Preset(pretrained_text="here"), Preset(pretrained_text="here", pretrained_layers=2), Preset(pretrained_image="there"))
+        )
     ]
     assert leased[1].memory_of["concept_models"] - leased[0].memory_of["concept_models"] == pytest.approx(0.7)
+    assert leased[2].memory_of["concept_models"] - leased[0].memory_of["concept_models"] == pytest.approx(1.2)
+    assert leased[3].memory_of == leased[0].memory_of, "a text model reads no image encoder"
 
 
 def test_last_layers_learn_on_and_a_version_holds_them_alone(encoder, tmp_path):
