@@ -17,7 +17,7 @@ from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
 from unified_assets.learners.text_memory import REMEMBERED, remembered
 from unified_assets.learners.text_plan import bucket_limit, feature_rows
 from unified_assets.learners.text_pretrained import features
-from unified_assets.learners.text_start import choice_start, linear_start
+from unified_assets.learners.text_start import choice_start, linear_start, vector_length
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
 from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, MEANS, SENTENCE_WIDTH, TextTrunk
@@ -28,7 +28,7 @@ FEATURE_DROPOUT = 0.3
 BRANCH_WEIGHT = 0.3
 MEANS_SCALE = 0.2  # of standardised features of word vectors, of which there are many, beside other dense ones
 COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
-SENTENCE_LENGTH, MATCH_LENGTH = 2.0, 5.0  # of an encoder's columns together, among standardised features: a text's, and those that compare two
+MATCH_LENGTH = 5.0  # of the columns together that compare two texts by an encoder, among standardised features
 IMPOSSIBLE = -1e9
 
 
@@ -111,8 +111,10 @@ class NgramHead(nn.Module):
             spread = dense.std(axis=0)
             deviation = np.where(spread > 1e-6, spread, 1.0)
             if found.vectors:  # hundreds of columns together weigh as much as a few others do
-                deviation[self.dense - found.vectors : self.dense] *= math.sqrt(found.vectors) / (MATCH_LENGTH if self.by_candidate else SENTENCE_LENGTH)
+                deviation[self.dense - found.vectors : self.dense] *= math.sqrt(found.vectors)
             self.scale.copy_(torch.from_numpy(deviation))
+            if found.vectors:
+                self.scale[self.dense - found.vectors : self.dense] /= self._length(data, rows, found.vectors, trunk)
         if data.target is not None and len(rows):
             if self.info.kind == "choice":
                 right = np.concatenate([np.arange(len(options)) == int(answer) for options, answer in zip(data.options or (), data.target, strict=True)])
@@ -129,6 +131,14 @@ class NgramHead(nn.Module):
             self.met.copy_(torch.from_numpy(codes))
             self.met_right.copy_(torch.from_numpy(right))
             self.met_wrong.copy_(torch.from_numpy(wrong))
+
+    def _length(self, data: TaskData, rows: np.ndarray, vectors: int, trunk: TextTrunk) -> float:
+        """Of an encoder's columns together: for classes the one that rows left out like best, else the usual one."""
+        if self.by_candidate or data.target is None:
+            return MATCH_LENGTH
+        dense, columns = self._standardised(self._dense_of(data, trunk)), slice(self.dense - vectors, self.dense)
+        sizes, groups = (len(self.hashes), self.outputs), data.groups or data.example_ids
+        return vector_length(self._weigh(data), dense, np.asarray(data.target), rows, sizes, vectors=columns, groups=groups)
 
     def _start(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> None:
         """Let the wide branch start from a linear classifier of the train side."""

@@ -31,6 +31,8 @@ class Setting:
     grams: float = 1.0
 
 
+LENGTHS = (2.0, 4.0, 8.0, 1.0)  # of an encoder's columns together, among standardised features; the first ones preferred
+LEAST_LEFT_OUT = 50
 SETTINGS = tuple(Setting(cost, dense, grams) for cost in (0.3, 2.0, 8.0) for dense, grams in ((DENSE_SCALE, 1.0), (1.0, 1.0), (1.0, 0.0)))
 FOLDS = 4
 
@@ -71,6 +73,31 @@ def linear_start(
     table[:, present], bias[present] = scale * weights[:, :buckets].T * setting.grams, scale * offset
     side[present] = scale * weights[:, buckets:] * setting.dense
     return table, side, bias
+
+
+def vector_length(
+    weighed: WeighedRows, dense: np.ndarray, target: np.ndarray, rows: np.ndarray, sizes: tuple[int, int], *, vectors: slice, groups: Sequence[str]
+) -> float:
+    """Which of LENGTHS an encoder's columns get: the one whose linear classifier has most right answers on a fold of these rows, left out by groups.
+
+    dense: standardised, its columns `vectors` together of length 1; sizes = (buckets, classes). Few rows tell nothing: the first length.
+    """
+    from scipy.sparse import csr_matrix
+
+    rows = rows if len(rows) <= MOST_ROWS else rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(np.int64)]
+    fold = np.asarray([zlib.crc32(groups[row].encode("utf-8", "surrogatepass")) % FOLDS for row in rows])
+    rest, there = rows[fold != 0], rows[fold == 0]
+    if len(there) < LEAST_LEFT_OUT or len(np.unique(target[rest])) < 2:
+        return LENGTHS[0]
+    grams = csr_matrix((weighed.values, weighed.ids, weighed.offsets), shape=(len(weighed.offsets) - 1, sizes[0]))
+    few = sizes[1] <= FEW_CLASSES
+    setting, right = Setting(LOGISTIC_COST if few else SVM_COST), []
+    for length in LENGTHS:
+        scaled = dense.copy()
+        scaled[:, vectors] *= length
+        model = _fitted(_matrix(grams, scaled, rest, setting), target[rest], setting, few=few)
+        right.append(int((model.predict(_matrix(grams, scaled, there, setting)) == target[there]).sum()))
+    return LENGTHS[int(np.argmax(right))]
 
 
 def _matrix(grams: Any, dense: np.ndarray, rows: np.ndarray, setting: Setting) -> Any:

@@ -22,6 +22,7 @@ from unified_assets.training.inputs import seed_of
 from unified_assets.training.pretrained import named
 
 ENCODER_GIB = 0.7  # an encoder of some twenty million weights at work, with its library
+LAYERS_GIB = 0.5  # layers of it that are learned on: gradients, moments, averages and the best weights
 GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
 
 
@@ -147,7 +148,8 @@ def refuse_what_never_fits(
 def _needs(spec: ModelSpec, preset: Preset) -> Needs:
     needs = spec.needs
     if named(spec, preset) is not None:
-        needs = replace(needs, memory_gib=needs.memory_gib + ENCODER_GIB)
+        learned = LAYERS_GIB if spec.pretrained == "text" and preset.pretrained_layers else 0.0
+        needs = replace(needs, memory_gib=needs.memory_gib + ENCODER_GIB + learned)
     return preset.needs[spec.name].applied(needs) if spec.name in preset.needs else needs
 
 

@@ -21,6 +21,7 @@ from unified_assets.learners.text_pretrained import columns, features, tuned_pla
 from unified_assets.learners.text_tuned_torch import TunedLayers
 from unified_assets.store import encoders
 from unified_assets.training import checkpoints
+from unified_assets.training.carry import carry_over
 from unified_assets.training.plan import make_plan
 from unified_assets.training.pretrained import KeptVectors
 from unified_assets.training.rounds import train_model
@@ -188,10 +189,14 @@ def test_a_folder_without_an_encoder_or_with_pickled_weights_is_refused_with_the
 def test_the_plan_leases_the_encoders_memory_too(tmp_path):
     counts = TaskCounts(tasks={"kinds": {"train": 24, "valid": 0, "test": 4}})
     leased = [
-        make_plan(tmp_path / str(preset.pretrained_text), models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models())
-        for preset in (Preset(), Preset(pretrained_text="somewhere"))
+        make_plan(tmp_path / str(place), models={"concept_models": counts}, preset=preset, inventory=MACHINE, specs=models())
+        for place, preset in enumerate(
+            (Preset(), Preset(pretrained_text="here"), Preset(pretrained_text="here", pretrained_layers=2), Preset(pretrained_image="there"))
+        )
     ]
     assert leased[1].memory_of["concept_models"] - leased[0].memory_of["concept_models"] == pytest.approx(0.7)
+    assert leased[2].memory_of["concept_models"] - leased[0].memory_of["concept_models"] == pytest.approx(1.2)
+    assert leased[3].memory_of == leased[0].memory_of, "a text model reads no image encoder"
 
 
 def test_last_layers_learn_on_and_a_version_holds_them_alone(encoder, tmp_path):
@@ -219,6 +224,10 @@ def test_a_version_with_layers_of_its_own_answers_as_it_did_in_training_wherever
     monkeypatch.setenv("UNIFIED_ASSETS_PRETRAINED_TEXT", str(encoder))
     told = pl.read_parquet(outcome.folder / outcome.results["tasks"][0]["test_predictions"])
     data = kinds()
+    learner = load(outcome.folder).learner
+    assert "trunk.encoder.values.0" in carry_over(learner, outcome.folder)
+    learner.trunk.encoder.whose += 1
+    assert not any(name.startswith("trunk.encoder") for name in carry_over(learner, outcome.folder)), "another encoder's layers are left"
     again = load(outcome.folder).predict([data.texts["text"][data.example_ids.index(name)] for name in told["example_id"]])
     assert [one["answer"] for one in again] == told["answer"].to_list()
     assert np.allclose([one["confidence"] for one in again], told["confidence"], atol=1e-3)
