@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import dagster as dg
+import yaml
 from dagster_shared.check import CheckError
 
 from unified_assets.core.errors import UnifiedAssetsError
@@ -90,7 +91,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     home = prepare_home(settings)
     try:
         return dg.DagsterInstance.from_config(str(home))
-    except (ImportError, CheckError, dg.DagsterInvalidConfigError) as error:  # CheckError: a module that cannot be imported
+    except (ImportError, CheckError, dg.DagsterInvalidConfigError, yaml.YAMLError) as error:  # CheckError: a module that cannot be imported
         raise InstanceAway(home=home, error=error) from None
     except Exception as error:
         known = away(error, settings)

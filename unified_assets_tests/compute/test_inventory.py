@@ -80,3 +80,17 @@ def test_no_driver_means_no_gpu(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pynvml, "nvmlInit", absent)
     assert detect(tmp_path, environment={}).gpus == ()
+
+
+def test_a_gpu_that_the_driver_calls_lost_is_none(tmp_path, monkeypatch):
+    import pynvml
+
+    def lost(_handle):
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    for name, found in {"nvmlInit": None, "nvmlShutdown": None, "nvmlDeviceGetCount": 1}.items():
+        monkeypatch.setattr(pynvml, name, lambda found=found: found)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMigMode", lost)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lost)
+    assert detect(tmp_path, environment={}).gpus == ()

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,87 @@ TABLES = ("catalog", "quality_report", "allocation", "tasks", "examples", "split
 EXECUTABLE = Path(sys.executable).with_name("unified-assets")
 TINY = "epochs: 2\nbatch_size: 16\ncheckpoint_interval: 1\nmin_steps_per_epoch: 4\nmax_steps_per_epoch: 8\n"
 OURS = ("UNIFIED_ASSETS_", "DAGSTER_", "MLFLOW_")  # what a developer's shell may hold must not reach the tests
+
+
+PLANTED = """
+import importlib.abc
+import sys
+from dataclasses import replace
+
+
+class Loader(importlib.abc.Loader):
+    def __init__(self, loader):
+        self.loader = loader
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        self.loader.exec_module(module)
+        spec = module.MODEL
+
+        def loss(data, rows, soft_targets=None):
+            BODY
+
+        def build(blueprint):
+            learner = spec.build(blueprint)
+            learner.loss = loss
+            return learner
+
+        module.MODEL = replace(spec, build=build)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "unified_assets.models.MODEL":
+            return None
+        found = next(spec for finder in sys.meta_path if finder is not self and (spec := finder.find_spec(name, path, target)) is not None)
+        found.loader = Loader(found.loader)
+        return found
+
+
+sys.meta_path.insert(0, Finder())
+"""
+LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }"""
+LOCATION = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+STATUS = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """`unified-assets ui` at work, and the requests that buttons of Dagster's UI send."""
+
+    port: int
+    process: subprocess.Popen
+    said: Path
+
+    def ask(self, query, **variables):
+        data = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/graphql", data, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def launch(self, preset: Path, models) -> str:
+        """Materialize these models with all before them; the id of the run."""
+        (repository,) = self.ask(LOCATION)["repositoriesOrError"]["nodes"]
+        wanted = ["catalog", "quality_report", "allocation", *(f"{kind}/{model}" for kind in ("dataset", "model") for model in models)]
+        selector = {"repositoryLocationName": repository["location"]["name"], "repositoryName": repository["name"], "jobName": "train"}
+        selector["assetSelection"] = [{"path": name.split("/")} for name in wanted]
+        tags = {"unified_assets/preset": str(preset)}
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]}}
+        launched = self.ask(LAUNCH, params=params)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def status(self, run: str) -> str:
+        return self.ask(STATUS, run=run)["runOrError"]["status"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +161,15 @@ class Shell:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
 
+    @contextmanager
+    def serve(self):
+        """The servers of this lake."""
+        port, log = free_port(), self.home / "ui.log"
+        with self.start("ui", "--port", port, "--mlflow-port", free_port(), log=log) as process:
+            self.until(lambda: process.poll() is not None or "Ctrl-C stops all" in log.read_text(encoding="utf-8"), 400, "the servers did not answer")
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            yield Served(port=port, process=process, said=log)
+
     def run(self, *arguments, timeout: float = 300.0) -> Done:
         return self._finished(self.command(*arguments), timeout)
 
@@ -116,6 +208,14 @@ class Shell:
         kept = [line for line in TINY.splitlines() if line.partition(":")[0] not in given]
         path.write_text("\n".join([*kept, more]) + "\n", encoding="utf-8")
         return path
+
+    def plant(self, model: str, body: str) -> Path:
+        """A folder for `python_path`: processes started with it find that model's loss replaced by one line of code."""
+        package = self.home / "planted"
+        package.mkdir()
+        code = PLANTED.replace("models.MODEL", f"models.{model}").replace("BODY", body)
+        (package / "sitecustomize.py").write_text(code, encoding="utf-8")
+        return package
 
     def table(self, name: str) -> pl.DataFrame:
         """A table as another tool reads it."""

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import socket
 import sys
 import time
-import urllib.request
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -18,17 +16,7 @@ pytestmark = pytest.mark.slow
 
 MODELS = ("logic_model", "math_model")
 ROUNDS = 400
-LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
-  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }"""
 TERMINATE = "mutation($run: String!) { terminateRun(runId: $run) { __typename ... on PythonError { message } ... on TerminateRunFailure { message } } }"
-LOCATION = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
-STATUS = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -44,31 +32,16 @@ def lake(shell, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cancelled(lake):
     """What is held while it trains, and what is left after the button was pressed."""
-    port, log = free_port(), lake.home / "ui.log"
-
-    def ask(query, **variables):
-        data = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", data, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
-
-    with lake.start("ui", "--port", str(port), "--mlflow-port", str(free_port()), log=log):
-        lake.until(lambda: "Ctrl-C stops all" in log.read_text(encoding="utf-8"), 400, "the servers did not answer")
+    with lake.serve() as served:
         servers = {int(one.split()[0]) for one in lake.processes()}
-        (repository,) = ask(LOCATION)["repositoriesOrError"]["nodes"]
-        wanted = ["catalog", "quality_report", "allocation", *(f"{kind}/{model}" for kind in ("dataset", "model") for model in MODELS)]
-        selector = {"repositoryLocationName": repository["location"]["name"], "repositoryName": repository["name"], "jobName": "train"}
-        selector["assetSelection"] = [{"path": name.split("/")} for name in wanted]
-        metadata = {"tags": [{"key": "unified_assets/preset", "value": str(lake.home / "long.yaml")}]}
-        launched = ask(LAUNCH, params={"selector": selector, "runConfigData": {}, "executionMetadata": metadata})["launchRun"]
-        run_id = launched["run"]["runId"]
-        lake.until(lambda: all(len(lake.rounds_of(run_id).get(model, ())) >= 3 for model in MODELS), 500, f"{launched}: no round was trained")
+        run_id = served.launch(lake.home / "long.yaml", MODELS)
+        lake.until(lambda: all(len(lake.rounds_of(run_id).get(model, ())) >= 3 for model in MODELS), 500, f"{run_id}: no round was trained")
         during = _held(lake, servers)
         started = time.monotonic()
-        answer = ask(TERMINATE, run=run_id)["terminateRun"]
+        answer = served.ask(TERMINATE, run=run_id)["terminateRun"]
         lake.until(lambda: not any(_held(lake, servers).values()), 120, f"{answer}: {_held(lake, servers)}")
         sys.stdout.write(f"free after {time.monotonic() - started:.1f} s\n")
-        lake.until(lambda: ask(STATUS, run=run_id)["runOrError"]["status"] == "CANCELED", 60, "not closed")
+        lake.until(lambda: served.status(run_id) == "CANCELED", 60, "not closed")
     return SimpleNamespace(during=during, run_id=run_id, answer=answer, status=lake.status(), kept=lake.rounds_of(run_id))
 
 

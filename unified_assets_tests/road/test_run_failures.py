@@ -14,54 +14,12 @@ pytestmark = pytest.mark.slow
 ROUNDS = 6
 KILLED_AFTER = 12  # rounds, of all models together
 
-BREAK = """
-import importlib.abc
-import sys
-from dataclasses import replace
-
-
-class Loader(importlib.abc.Loader):
-    def __init__(self, loader):
-        self.loader = loader
-
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module):
-        self.loader.exec_module(module)
-        logic = module.MODEL
-
-        def loss(data, rows, soft_targets=None):
-            raise RuntimeError("planted: this model cannot learn")
-
-        def build(blueprint):
-            learner = logic.build(blueprint)
-            learner.loss = loss
-            return learner
-
-        module.MODEL = replace(logic, build=build)
-
-
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "unified_assets.models.logic_model":
-            return None
-        found = next(spec for finder in sys.meta_path if finder is not self and (spec := finder.find_spec(name, path, target)) is not None)
-        found.loader = Loader(found.loader)
-        return found
-
-
-sys.meta_path.insert(0, Finder())
-"""
-
 
 @pytest.fixture(scope="module")
 def broken(shell, trained):
     """Every process of this run finds logic_model changed as it is imported: its training fails. All seven are to train."""
-    before, package = shell.versions(), shell.home / "planted"
-    package.mkdir()
-    (package / "sitecustomize.py").write_text(BREAK, encoding="utf-8")
-    shell.python_path = package
+    before = shell.versions()
+    shell.python_path = shell.plant("logic_model", "raise RuntimeError('planted: this model cannot learn')")
     try:
         done, status = shell.run("run", "--preset", shell.preset("other_seed", "seed: 8")), shell.status()
     finally:

@@ -16,6 +16,7 @@ from unified_assets.core.errors import Diverged, NothingToTrain, YieldStep
 from unified_assets.training import merge_logs
 from unified_assets.training.knowledge import read
 from unified_assets.training.results import read_results
+from unified_assets.training.stability import DeviceLost
 
 PROGRAM = str(Path(tiny.__file__))
 
@@ -211,6 +212,29 @@ class Hungry(tiny.VectorLearner):
         if len(rows) > 5:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
         return super().loss(data, rows, soft_targets)
+
+
+class Lost(tiny.VectorLearner):
+    """Its GPU fails after twenty steps."""
+
+    steps, broken = 0, True
+
+    def loss(self, data, rows, soft_targets=None):
+        type(self).steps += 1
+        if self.broken and self.steps > 20:
+            raise RuntimeError("CUDA error: the launch timed out and was terminated")
+        return super().loss(data, rows, soft_targets)
+
+
+def test_a_gpu_lost_in_a_round_ends_the_step_frees_its_leases_and_training_goes_on_when_it_is_back(tmp_path, monkeypatch):
+    specs = {"ear": tiny.spec("ear", build=Lost)}
+    with pytest.raises(DeviceLost, match=r"the GPU failed in round \d of ear: CUDA error: the launch timed out and was terminated\. When it is back"):
+        tiny.train("ear", tmp_path, members=("ear",), specs=specs)
+    (ledger,) = tmp_path.rglob("ledger.json")
+    assert json.loads(ledger.read_text(encoding="utf-8")) == []
+    monkeypatch.setattr(Lost, "broken", False)
+    outcome = tiny.train("ear", tmp_path, members=("ear",), specs=specs, locks=tmp_path / "again")
+    assert outcome.results["tasks"][0]["score"] > 0.9
 
 
 def test_out_of_memory_cuts_batches_and_training_goes_on(tmp_path):
