@@ -11,7 +11,6 @@ answers averaged), verdict, and the CPU-seconds of a training.
 import argparse
 import json
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ def train(state: Path, model: str, seed: int, args: argparse.Namespace) -> tuple
         )
         data = {one.info.task: one for one in dataset.tasks}
         kept = [data[task["task"]] for task in outcome.results["tasks"]]
-        references = measure(spec, kept, folder, lease=nullcontext, log=quiet)
+        references = measure(spec, kept, folder, reference=spec.baseline, log=quiet)
         rounds = [json.loads(row) for row in (run_dir / "rounds" / f"{model}.jsonl").read_text(encoding="utf-8").splitlines()]
         best = next(row for row in rounds if row["round"] == outcome.results["best_round"])
         tasks = {}
