@@ -287,7 +287,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineScore:
-    """A reference learned on the train side and scored on the test side, and how it was made."""
+    """A reference learned on the train and validation sides and scored on the test side, and how it was made."""
 
     majority: float | None
     baseline: float | None
@@ -304,7 +304,9 @@ class Learner(Protocol):
     function of the data. A learner with nothing to optimise (a parser) may return a loss without gradient and no optimizers.
     One whose `predict` looks several times may have a `quick_predict` of the same form besides, for answers to unlabelled pairs.
     One that weighs its parts may have a `settle(tasks)`, which sets those weights, buffers, by the validation side before each
-    validation, and a `head_of(task)` that says in words which part answers.
+    validation, and a `head_of(task)` that says in words which part answers. One whose weights start from what was fitted to the train
+    side may have a `started()`, tensors by name, and a `refit_statistics(tasks, started)`, which is given them as they were after
+    `fit_statistics` and lets the validation side count too, beside what was learned since, before the refit.
     """
 
     blueprint: Mapping[str, Any]

@@ -57,6 +57,7 @@ class TrainingResource(dg.ConfigurableResource[Any]):
     seed: int | None = Field(default=None, description="Everything random in the run follows from it.")
     device: Device | None = Field(default=None, description="`auto` takes a GPU where one can hold the model.")
     priority: dict[str, int] | None = Field(default=None, description="Model to rank in the queue; higher goes first.")
+    refit: bool | None = Field(default=None, description="Whether the best weights go on with the validation rows too, after the last round.")
     exchange: list[str] | None = Field(default=None, description="What models share: teaching, vectors; an empty list: nothing.")
 
     def changes(self) -> dict[str, Any]:
