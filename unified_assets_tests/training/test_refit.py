@@ -134,3 +134,34 @@ def test_a_retraining_starts_from_weights_that_have_not_learned_validation_rows(
     learner = tiny.SPECS["ear"].build(json.loads((trained[0].folder / "model.json").read_text())["blueprint"])
     carry_over(learner, trained[0].folder)
     assert torch.equal(learner.trunk[0].weight, weights(trained[1].folder)["trunk.0.weight"])
+
+
+class Started(tiny.VectorLearner):
+    """Starts from a head's bias, and is told in its refit what that was."""
+
+    told = ()
+
+    def started(self):
+        return {"bias": self.heads[0].bias.data}
+
+    def refit_statistics(self, tasks, started):
+        Started.told = (*Started.told, started["bias"].clone())
+        with torch.no_grad():
+            self.heads[0].bias += 0.1 * started["bias"]
+
+
+def test_a_learner_is_told_in_its_refit_what_it_started_from_also_after_it_was_read_back(tmp_path, monkeypatch):
+    Started.told, specs = (), {"ear": tiny.spec("ear", build=Started)}
+    kept = tiny.train("ear", tmp_path / "kept", members=("ear",), specs=specs)
+    refit = computing.loop.refit
+
+    def forgetful(order, cache):
+        cache.state = None
+        return refit(order, cache)
+
+    monkeypatch.setattr(computing.loop, "refit", forgetful)
+    again = tiny.train("ear", tmp_path / "again", members=("ear",), specs=specs)
+    torch.manual_seed(json.loads((tmp_path / "kept/plan.json").read_text())["models"]["ear"]["seed"])
+    fresh = Started({"tasks": [tiny.dataset("ear").tasks[0].info.as_dict()]})
+    assert [torch.equal(bias, fresh.heads[0].bias) for bias in Started.told] == [True, True]
+    assert (kept.folder / "weights.safetensors").read_bytes() == (again.folder / "weights.safetensors").read_bytes()
