@@ -17,7 +17,7 @@ from unified_assets.learners.text_grams import WeighedRows, weigh
 from unified_assets.learners.text_memory import REMEMBERED, remembered
 from unified_assets.learners.text_plan import feature_rows, index_of
 from unified_assets.learners.text_pretrained import features
-from unified_assets.learners.text_start import choice_start, linear_start
+from unified_assets.learners.text_start import FEW_CLASSES, choice_start, linear_start
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
 from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, MEANS, SENTENCE_WIDTH, TextTrunk
@@ -127,8 +127,10 @@ class NgramHead(nn.Module):
     def refit_statistics(self, data: TaskData, trunk: TextTrunk, before: Sequence[Tensor]) -> None:
         """Let the validation side count too: in the weights of words, the options met, and the start of the wide branch, beside what was learned since.
 
-        `before`: what `started` gave after `fit_statistics`.
+        `before`: what `started` gave after `fit_statistics`. A start whose setting cross-validation has chosen stays: that is not decided anew.
         """
+        if self.small and not self.by_candidate and self.outputs <= FEW_CLASSES:
+            return
         self._forget()
         self.idf.copy_(torch.from_numpy(index_of(data, self.method, *BOTH)[1]))
         after = self._start(data, feature_rows(data, self.method, *BOTH), trunk)

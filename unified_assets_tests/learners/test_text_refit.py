@@ -10,7 +10,7 @@ from unified_assets.core.contracts import TaskData, TaskInfo
 from unified_assets.learners.text_learner_torch import TextLearner
 from unified_assets.learners.text_plan import plan
 
-CLASSES = ("cats", "dogs")
+CLASSES = ("cats", "dogs", "birds", "cows")
 
 
 def task(texts, targets, split):
@@ -72,3 +72,12 @@ def test_a_learner_that_is_read_back_after_its_refit_answers_the_same(animals):
     again = TextLearner(plan([animals]))
     again.load_state_dict(learner.state_dict())
     assert np.array_equal(said(again, animals), said(learner, animals))
+
+
+def test_a_linear_head_that_cross_validation_has_chosen_stays_as_it_is(animals):
+    info = dataclasses.replace(animals.info, classes=CLASSES[:2])
+    data = dataclasses.replace(animals, info=info)
+    learner = learner_of(data)
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    refit(learner, data)
+    assert all(torch.equal(before[name], value) for name, value in learner.state_dict().items())
