@@ -324,7 +324,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineScore:
-    """A reference learned on the train side and scored on the test side, and how it was made."""
+    """A reference learned on the train and validation sides and scored on the test side, and how it was made."""
 
     majority: float | None
     baseline: float | None
@@ -346,6 +346,9 @@ class Learner(Protocol):
     One with a shared encoder for a kind of input may name it in `trunks()`, kind to module, for models to go on from each other's.
     One with a space for several kinds may show it: `sides_of(pairs)` gives (role, kind) of what pairs hold, `has_side(pairs, side)`
     (n,) bool, `embed_side(pairs, side, rows)` (k, width) vectors of unit length; retrieval is measured there.
+    One whose weights start from what was fitted to the train
+    side may have a `started()`, tensors by name, and a `refit_statistics(tasks, started)`, which is given them as they were after
+    `fit_statistics` and lets the validation side count too, beside what was learned since, before the refit.
     """
 
     blueprint: Mapping[str, Any]

@@ -67,6 +67,7 @@ class Preset(BaseModel):
     patience: int | None = Field(None, ge=1, description="Rounds without a better validation score before a model stops; none: never.")
     learning_rate: Mapping[str, float] = Field(default_factory=dict, description="Model to learning rate; default: its spec's.")
     minutes: float | None = Field(None, gt=0, description="Training time of a model after which it starts no further round; none: no limit.")
+    refit: bool = Field(True, description="Whether the best weights go on after the last round, for an eighth more steps, on train and validation rows.")
     ema: bool = Field(True, description="Whether weights are averaged over steps (an exponential moving average) before they are scored.")
     pretrained_text: str | None = Field(
         None,

@@ -139,6 +139,7 @@ ROUNDS: dict[str, pl.DataType] = {
     "epochs": pl.Int32(),
     "steps": pl.Int32(),
     "train_loss": pl.Float64(),
+    "refit": pl.Boolean(),  # not a round but what follows the last: on train and validation rows together, so that no row is left to validate on
     "valid_score": pl.Float64(),  # mean over the model's tasks, weighted by the root of their validation examples
     "learning_rate": pl.Float64(),
     "compute_s": pl.Float64(),

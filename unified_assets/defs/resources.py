@@ -59,6 +59,7 @@ class TrainingResource(dg.ConfigurableResource[Any]):
     device: Device | None = Field(default=None, description="`auto` takes a GPU where one can hold the model.")
     priority: dict[str, int] | None = Field(default=None, description="Model to rank in the queue; higher goes first.")
     exchange: list[str] | None = Field(default=None, description="What models share: teaching, vectors, encoders; an empty list: nothing.")
+    refit: bool | None = Field(default=None, description="Whether the best weights go on with the validation rows too, after the last round.")
 
     def changes(self) -> dict[str, Any]:
         """Field → value, of those given."""

@@ -41,7 +41,8 @@ class StepSink:
     def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], eta_s: float | None) -> None:
         """An observation with the figures of the round, and the same in MLflow."""
         index = int(row["round"])
-        facts: dict[str, Any] = {"round": f"{index}/{self.rounds}", "mlflow_run": dg.MetadataValue.url(self.run.page)}
+        place = "refit" if row.get("refit") else f"{index}/{self.rounds}"
+        facts: dict[str, Any] = {"round": place, "mlflow_run": dg.MetadataValue.url(self.run.page)}
         facts |= {name: row[name] for name in ("train_loss", "valid_score", "compute_s", "wait_s") if row.get(name) is not None}
         facts |= {f"valid {task}": score for task, score in scores.items() if score is not None}
         if eta_s is not None:
@@ -50,7 +51,8 @@ class StepSink:
             facts["learned_from"] = ", ".join(row["peers"])
         self.context.log_event(dg.AssetObservation(asset_key=self.context.asset_key, metadata=facts))
         told = [f"{name} {row[name]:.3f}" for name in ("train_loss", "valid_score") if row.get(name) is not None]
-        self.context.log.info("round %s of %s: %s", index, self.rounds, ", ".join([*told, *([f"{eta_s:.0f} s to go"] if eta_s else [])]))
+        what = "refit on train and validation rows" if row.get("refit") else f"round {index} of {self.rounds}"
+        self.context.log.info("%s: %s", what, ", ".join([*told, *([f"{eta_s:.0f} s to go"] if eta_s else [])]))
         figures = {name: row.get(name) for name in ("train_loss", "valid_score", "learning_rate", "compute_s", "wait_s", "cpu_s")}
         self._track({**figures, **{f"valid/{task}": score for task, score in scores.items()}, **system_metrics(self.observe())}, index)
 

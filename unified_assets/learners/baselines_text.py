@@ -23,9 +23,9 @@ MOST_BUCKETS = 120_000
 
 
 def score_baseline(data: TaskData) -> BaselineScore:
-    """Learned on the train side, scored on the test side; None where a side is empty or no method applies."""
+    """Learned on the train and validation sides, scored on the test side; None where one is empty or no method applies."""
     started = time.process_time()
-    train, test = _bounded(data.rows("train")), data.rows("test")
+    train, test = _bounded(data.rows("train", "valid")), data.rows("test")
     if data.target is None or len(train) == 0 or len(test) == 0:
         return BaselineScore(majority=None, baseline=None, method="no rows on one side", cpu_s=time.process_time() - started)
     wanted = [_answer(data, row) for row in test]
@@ -38,6 +38,7 @@ def score_baseline(data: TaskData) -> BaselineScore:
         warnings.simplefilter("ignore")  # a fit cut at its iteration bound is still a baseline
         found = solve(data, train, test)
     score = float(np.mean([_equal(one, two) for one, two in zip(found, wanted, strict=True)]))
+    method = f"{method} (fitted on train and validation)"
     return BaselineScore(majority=majority, baseline=score, method=method, cpu_s=time.process_time() - started, predictions=tuple(found))
 
 
@@ -179,9 +180,10 @@ def _word_problems(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[
 
 
 def _ranked(text: str) -> list[tuple[float, list[str]]]:
-    """Each equation's value, and its operation joined with the words of the question and the words beside its numbers."""
+    """Each equation's value, and its operation joined with the question's words, the words beside its numbers, their order, and what is asked for."""
     parts = tokens(text)
     numbers = quantities(parts)
+    known = {number.value for number in numbers}
     stops = [place for place, part in enumerate(parts[:-1]) if part in {".", "?"}]
     asked = [part for part in parts[stops[-1] + 1 if stops else 0 :] if not part[0].isdigit()]
     out = []
@@ -191,8 +193,18 @@ def _ranked(text: str) -> list[tuple[float, list[str]]]:
         for letter, place in zip("abc", equation.arguments, strict=False):
             spot = numbers[place].place
             grams += [f"{shape}{letter}|{part}" for part in parts[max(spot - 4, 0) : spot + 5] if not part[0].isdigit()]
+            grams.append(f"{shape}{letter}|asked {len(_counted(parts, spot) & set(asked))}")
+        first, second = (*equation.arguments, *equation.arguments)[:2]
+        alike = bool(_counted(parts, numbers[first].place) & _counted(parts, numbers[second].place))
+        grams += [f"{shape}|alike {alike}", f"{shape}|falls {numbers[first].value > numbers[second].value}"]
+        grams += [f"{shape}|whole {float(equation.value).is_integer()}", f"{shape}|known {equation.value in known}"]
         out.append((equation.value, grams))
     return out
+
+
+def _counted(parts: list[str], place: int) -> set[str]:
+    """The words after a number, which say what it counts."""
+    return {part for part in parts[place + 1 : place + 4] if not part[0].isdigit()}
 
 
 def _nearest(data: TaskData, train: np.ndarray, test: np.ndarray) -> list[str]:

@@ -113,11 +113,11 @@ def fit_index(sparse: SparseRows, rows: np.ndarray, *, limit: int) -> tuple[np.n
 
 
 def weigh(sparse: SparseRows, hashes: np.ndarray, idf: np.ndarray) -> WeighedRows:
-    """Sublinear tf-idf over the index; unknown buckets are left out, every block of a row gets unit length."""
+    """Sublinear tf-idf over the index; unknown buckets and those of weight 0 are left out, every block of a row gets unit length."""
     if len(hashes) == 0:
         return WeighedRows(np.zeros_like(sparse.offsets), np.zeros(0, np.int64), np.zeros(0, np.float32))
     place = np.minimum(np.searchsorted(hashes, sparse.hashes), len(hashes) - 1)
-    known = hashes[place] == sparse.hashes
+    known = (hashes[place] == sparse.hashes) & (idf[place] > 0)
     row = np.repeat(np.arange(len(sparse)), np.diff(sparse.offsets))[known]
     ids = place[known].astype(np.int64)
     values = (1.0 + np.log(sparse.counts[known])) * idf[ids]

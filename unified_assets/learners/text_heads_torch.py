@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from unified_assets.core.contracts import Prediction, TaskData, TaskInfo
 from unified_assets.learners.symbolic_equations import parse_number, same, written
-from unified_assets.learners.text_grams import WeighedRows, fit_index, weigh
+from unified_assets.learners.text_grams import WeighedRows, weigh
 from unified_assets.learners.text_memory import REMEMBERED, remembered
-from unified_assets.learners.text_plan import bucket_limit, feature_rows
+from unified_assets.learners.text_plan import feature_rows, index_of
 from unified_assets.learners.text_pretrained import features
-from unified_assets.learners.text_start import choice_start, linear_start, vector_length
+from unified_assets.learners.text_start import FEW_CLASSES, choice_start, linear_start, vector_length
 from unified_assets.learners.text_tables_torch import RowTable, TableOptimizer
 from unified_assets.learners.text_tokens import code
 from unified_assets.learners.text_trunk_torch import EQUATION_ROWS, MATCHES, MEANS, SENTENCE_WIDTH, TextTrunk
@@ -30,6 +30,7 @@ MEANS_SCALE = 0.2  # of standardised features of word vectors, of which there ar
 COMMON_WEIGHT = 0.1  # of one feature in the table that word problems share
 MATCH_LENGTH = 5.0  # of the columns together that compare two texts by an encoder, among standardised features
 IMPOSSIBLE = -1e9
+BOTH = ("train", "valid")  # the sides that are known from the refit on
 
 
 class NgramHead(nn.Module):
@@ -100,9 +101,12 @@ class NgramHead(nn.Module):
         """Fill the index, idf and standardisation from the train side; the trunk's vectors are there already."""
         self._forget()
         found, rows = features(data, self.method), feature_rows(data, self.method)
-        hashes, idf = fit_index(found.sparse, rows, limit=bucket_limit(data))
+        hashes, idf = index_of(data, self.method)
         self.hashes.copy_(torch.from_numpy(hashes))
         self.idf.copy_(torch.from_numpy(idf))
+        if self.width:
+            with torch.no_grad():
+                self.bag.weight[:-1][self.idf == 0] = 0.0  # what only the validation side holds says nothing before the refit
         if self.meant:
             self.space.fill_(zlib.crc32(trunk.vectors.cpu().numpy().tobytes()))
         if len(rows):
@@ -115,19 +119,32 @@ class NgramHead(nn.Module):
             self.scale.copy_(torch.from_numpy(deviation))
             if found.vectors:
                 self.scale[self.dense - found.vectors : self.dense] /= self._length(data, rows, found.vectors, trunk)
-        if data.target is not None and len(rows):
-            if self.info.kind == "choice":
-                right = np.concatenate([np.arange(len(options)) == int(answer) for options, answer in zip(data.options or (), data.target, strict=True)])
-                side = choice_start(self._standardised(self._dense_of(data, trunk)), right, rows)
-                with torch.no_grad():
-                    self.dense_wide.weight.copy_(torch.from_numpy(side[None]))
-            elif not self.by_candidate:
-                self._start(data, rows, trunk)
+        start = self._start(data, rows, trunk)
+        if start is not None:
+            for weight, value in zip(self.started(), start, strict=True):
+                weight.copy_(torch.from_numpy(value))
         if self.info.kind == "generation" and data.target is not None:
             answers = [str(data.target[row]) for row in data.rows("train")]
             self.point.fill_(float(sum(answer.endswith(".0") for answer in answers) > 0.5 * len(answers)))
+        self._remember(data)
+
+    def refit_statistics(self, data: TaskData, trunk: TextTrunk, before: Sequence[Tensor]) -> None:
+        """Let the validation side count too: in the weights of words, the options met, and the start of the wide branch, beside what was learned since.
+
+        `before`: what `started` gave after `fit_statistics`. A start whose setting cross-validation has chosen stays: that is not decided anew.
+        """
+        if self.small and not self.by_candidate and self.outputs <= FEW_CLASSES:
+            return
+        self._forget()
+        self.idf.copy_(torch.from_numpy(index_of(data, self.method, *BOTH)[1]))
+        after = self._start(data, feature_rows(data, self.method, *BOTH), trunk)
+        for weight, old, new in zip(self.started(), before, after or (), strict=after is not None):
+            weight.add_(torch.from_numpy(new).to(weight.device) - old.to(weight.device))
+        self._remember(data, *BOTH)
+
+    def _remember(self, data: TaskData, *sides: str) -> None:
         if self.matched:
-            codes, right, wrong = remembered(data)
+            codes, right, wrong = remembered(data, *sides)
             self.met.copy_(torch.from_numpy(codes))
             self.met_right.copy_(torch.from_numpy(right))
             self.met_wrong.copy_(torch.from_numpy(wrong))
@@ -140,16 +157,23 @@ class NgramHead(nn.Module):
         sizes, groups = (len(self.hashes), self.outputs), data.groups or data.example_ids
         return vector_length(self._weigh(data), dense, np.asarray(data.target), rows, sizes, vectors=columns, groups=groups)
 
-    def _start(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> None:
-        """Let the wide branch start from a linear classifier of the train side."""
+    def _start(self, data: TaskData, rows: np.ndarray, trunk: TextTrunk) -> tuple[np.ndarray, ...] | None:
+        """A regularised linear classifier of these feature rows, one array for each tensor of `started`."""
+        if data.target is None or not len(rows) or self.info.kind == "generation":
+            return None
         dense = self._standardised(self._dense_of(data, trunk))
+        if self.info.kind == "choice":
+            right = np.concatenate([np.arange(len(options)) == int(answer) for options, answer in zip(data.options or (), data.target, strict=True)])
+            return (choice_start(dense, right, rows)[None],)
         sizes = (len(self.hashes), self.outputs)
         groups = (data.groups or data.example_ids) if self.small else None
         table, side, bias = linear_start(self._weigh(data), dense, np.asarray(data.target), rows, sizes, groups=groups)
-        with torch.no_grad():
-            self.wide.weight[:-1] = torch.from_numpy(table)
-            self.wide.bias.copy_(torch.from_numpy(bias))
-            self.dense_wide.weight.copy_(torch.from_numpy(side))
+        return side, table, bias
+
+    def started(self) -> list[Tensor]:
+        """What starts from a linear classifier, in place: the dense features' weights and, where there are no candidates, those of the buckets and the bias."""
+        dense = self.dense_wide.weight.data
+        return [dense] if self.by_candidate else [dense, self.wide.weight.data[:-1], self.wide.bias.data]
 
     def _dense_of(self, data: TaskData, trunk: TextTrunk) -> np.ndarray:
         """(feature rows, dense + meant): the dense features, and what the vectors of the words come to."""

@@ -39,6 +39,18 @@ class TextLearner(nn.Module):
         for data in tasks:
             self.head(data).fit_statistics(data, self.trunk)
 
+    def started(self) -> dict[str, Tensor]:
+        """Weights that heads start from, by the head's place and the tensor's."""
+        heads: Any = self.heads
+        return {f"{place}.{number}": value for place, head in enumerate(heads) if hasattr(head, "started") for number, value in enumerate(head.started())}
+
+    def refit_statistics(self, tasks: Sequence[TaskData], started: Mapping[str, Tensor]) -> None:
+        """Let what was fitted to every head's train side see its validation side too."""
+        for data in tasks:
+            head, place = self.head(data), self.places[data.info.task]
+            if hasattr(head, "refit_statistics"):
+                head.refit_statistics(data, self.trunk, [started[f"{place}.{number}"] for number in range(len(head.started()))])
+
     def optimizers(self, learning_rate: float) -> list[Any]:
         """The optimizers of all heads."""
         heads: Any = self.heads

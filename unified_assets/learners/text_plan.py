@@ -60,7 +60,7 @@ def plan_task(data: TaskData) -> Mapping[str, Any]:
     if method in {"arithmetic", "formula"}:
         return entry
     found = features(data, method)
-    hashes, _ = fit_index(found.sparse, feature_rows(data, method), limit=bucket_limit(data))
+    hashes, _ = index_of(data, method)
     entry |= {"buckets": len(hashes), "dense": int(found.dense.shape[1])}
     if found.vectors:
         entry["vectors"] = found.vectors
@@ -88,8 +88,21 @@ def bucket_limit(data: TaskData) -> int:
     return min(MOST_BUCKETS, MOST_WEIGHTS // max(len(data.info.classes), 1))
 
 
-def feature_rows(data: TaskData, method: str) -> Any:
-    """The feature rows (candidates count one each) of the train side."""
+def index_of(data: TaskData, method: str, *sides: str) -> tuple[np.ndarray, np.ndarray]:
+    """(hashes, idf): the buckets of the train and validation sides, weighed by the given sides (default: train); 0 for those these lack."""
+    sparse = features(data, method).sparse
+    hashes, idf = fit_index(sparse, feature_rows(data, method, "train", "valid"), limit=bucket_limit(data))
+    if set(sides) == {"train", "valid"}:
+        return hashes, idf
+    known, weights = fit_index(sparse, feature_rows(data, method, *sides), limit=len(sparse.hashes))
+    weighed = np.zeros(len(hashes), np.float32)
+    _, places, sources = np.intersect1d(hashes, known, assume_unique=True, return_indices=True)
+    weighed[places] = weights[sources]
+    return hashes, weighed
+
+
+def feature_rows(data: TaskData, method: str, *sides: str) -> Any:
+    """The feature rows (candidates count one each) of these sides (default: train)."""
     starts = features(data, method).starts
-    spans = [np.arange(starts[row], starts[row + 1]) for row in data.rows("train")]
+    spans = [np.arange(starts[row], starts[row + 1]) for row in data.rows(*(sides or ("train",)))]
     return np.concatenate(spans) if spans else np.zeros(0, np.int64)

@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="causal_reasoning_engine",
-    version="3",
+    version="4",
     description="Chooses causes and effects, finds cause-effect relations in sentences, answers questions with probabilities, directs pairs of columns.",
     modalities=("text",),
     subjects=frozenset({"causal"}),

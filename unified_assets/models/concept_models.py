@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="concept_models",
-    version="3",
+    version="4",
     description="Sorts names, definitions, requests and the text of documents into concepts, intents and categories.",
     modalities=("text",),
     subjects=frozenset({"concept"}),

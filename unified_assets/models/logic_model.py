@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="logic_model",
-    version="3",
+    version="4",
     description="Classifies propositional formulas, decides entailment, and answers questions about rules and orders by chaining and search.",
     modalities=("text",),
     subjects=frozenset({"logic"}),

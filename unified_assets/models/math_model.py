@@ -20,7 +20,7 @@ def _build(blueprint: Mapping[str, Any]) -> Learner:
 
 MODEL = ModelSpec(
     name="math_model",
-    version="3",
+    version="4",
     description="Works out arithmetic digit by digit and solves word problems through small equations over their numbers.",
     modalities=("text",),
     subjects=frozenset({"math"}),

@@ -47,7 +47,7 @@ def _models(rows: list[Mapping[str, Any]]) -> Table:
         table.add_row(
             Text(row["model"]),
             "" if total is None else _bar(row["round"], total),
-            "" if row["round"] is None else f"{row['round']} of {total or '?'}",
+            "" if row["round"] is None else f"{row['round']} of {total or '?'}" + (", refit" if row.get("refit") else ""),
             _number(row.get("valid_score")),
             _number(row.get("train_loss")),
             "" if row.get("eta_s") is None else duration(row["eta_s"]),

@@ -81,7 +81,8 @@ def _models(state: Path, run: Mapping[str, Any], holders: Sequence[Holder]) -> l
         rows.append(
             {
                 "model": model,
-                "round": mine[-1]["round"] if mine else 0,
+                "round": max((row["round"] for row in mine if not row.get("refit")), default=0),
+                "refit": bool(mine and mine[-1].get("refit")),
                 "rounds": total,
                 "valid_score": mine[-1].get("valid_score") if mine else None,
                 "train_loss": mine[-1].get("train_loss") if mine else None,

@@ -76,6 +76,7 @@ def _intro() -> Markup:
     return paragraph(
         "Scores are on the test side of each task. Majority: always answering the commonest class. "
         "Baseline: a classical method, learned and scored on the same split. "
+        "Where there was a refit, what is scored has learned from the validation side too, as the baseline has. "
         "Error: one standard error of the score, from the number of test examples alone. "
         "95 % of it: bootstrap of the difference on the same test examples. "
         "Champion: the version in force before, on the same examples. "
@@ -262,7 +263,8 @@ def _ablation(files: RunFiles) -> list[dict[str, object]]:
 
 def _costs(files: RunFiles) -> list[dict[str, object]]:
     rows = files.rounds.group_by("model").agg(
-        pl.col("round").max().alias("rounds"),
+        pl.col("refit").fill_null(value=False).not_().sum().alias("rounds"),
+        pl.col("compute_s").filter(pl.col("refit")).sum().alias("refit_s"),
         pl.col("steps").sum(),
         pl.col("compute_s").sum(),
         pl.col("wait_s").sum(),

@@ -23,4 +23,5 @@ class Apart(SilentSink):
     def round_done(self, row: Mapping[str, Any], scores: Mapping[str, float | None], _eta_s: float | None) -> None:
         """A line in place of progress."""
         known = [value for value in scores.values() if value is not None]
-        self.log(f"round {row['round']}, validation {sum(known) / len(known):.3f}" if known else f"round {row['round']}")
+        what = "refit" if row.get("refit") else f"round {row['round']}"
+        self.log(f"{what}, validation {sum(known) / len(known):.3f}" if known else what)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unified_assets.core.errors import CorruptCheckpoint
+from unified_assets.training.results import VALIDATED
 
 PLACE = re.compile(r"^(heads)\.(\d+)\.")
 
@@ -62,13 +63,14 @@ def carry_over(learner: Any, folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """(blueprint, weights) of a final folder."""
+    """(blueprint, weights) of a final folder; those from before its refit, whose validation rows are to judge what starts from it."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         described: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        return dict(described["blueprint"]), load_file(str(folder / "weights.safetensors"))
+        before = folder / VALIDATED
+        return dict(described["blueprint"]), load_file(str(before if before.is_file() else folder / "weights.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CorruptCheckpoint(path=folder, problem=f"{type(error).__name__}: {error}") from error
 

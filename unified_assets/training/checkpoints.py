@@ -2,7 +2,7 @@
 
 `<folder>/round_0003/` holds weights.safetensors (learner), average.safetensors, best.safetensors, optimizer.safetensors
 (with torch's random state) and state.json, which is written last and names every file with its size and hash. A folder
-appears by one rename; the newest two are kept.
+appears by one rename; the newest two are kept. Beside them lies what the weights of some learners start from, for their refit.
 """
 
 import json
@@ -22,6 +22,7 @@ from unified_assets.training.state import Progress, TrainingState, copied
 
 KEPT = 2
 STATE = "state.json"
+START = "start.safetensors"
 RANDOM = "torch_random"
 
 
@@ -111,6 +112,27 @@ def load(folder: Path, make: Callable[[], tuple[Any, list[Any]]]) -> TrainingSta
     generator.bit_generator.state = record["generator"]
     ordered = [average[str(place)] for place in range(len(average))]
     return TrainingState(learner=learner, optimizers=optimizers, average=ordered, best=best, progress=progress, generator=generator, torch_random=torch_random)
+
+
+def write_start(home: Path, started: Mapping[str, Any]) -> None:
+    """Keep what a learner's weights start from, for its refit."""
+    from safetensors.torch import save_file
+
+    home.mkdir(parents=True, exist_ok=True)
+    attempt = home / f".tmp-{START}-{os.getpid()}"
+    save_file(copied(started), str(attempt))
+    attempt.rename(home / START)
+
+
+def read_start(home: Path) -> dict[str, Any]:
+    """What `write_start` kept. Raises CorruptCheckpoint."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(str(home / START))
+    except (OSError, SafetensorError) as error:
+        raise CorruptCheckpoint(path=home / START, problem=f"{type(error).__name__}: {error}") from error
 
 
 def stamp(folder: Path) -> str | None:

@@ -35,7 +35,7 @@ class Computing(Protocol):
         """Round 0, from the weights in `initial` where there are any that fit."""
 
     def train(self, order: RoundOrder) -> RoundReport:
-        """One round, from the checkpoint of the round before."""
+        """One round, or the refit, from the checkpoint of the round before."""
 
     def finish(self, order: RoundOrder, closing: Closing) -> dict[str, Any]:
         """Test metrics of the best weights as of `order.round_index`; results.json of the folder it publishes."""
@@ -59,8 +59,8 @@ class Here:
         loop.prepare(order, self.cache, weights=starting_from(initial, order))
 
     def train(self, order: RoundOrder) -> RoundReport:
-        """One round."""
-        return loop.train_round(order, self.cache)
+        """One round, or the refit."""
+        return loop.refit(order, self.cache) if order.refit else loop.train_round(order, self.cache)
 
     def finish(self, order: RoundOrder, closing: Closing) -> dict[str, Any]:
         """Final figures; the state is dropped."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from unified_assets.core.contracts import TaskData
+from unified_assets.core.errors import Diverged
 from unified_assets.store.local import write_text
 from unified_assets.training import checkpoints, encoders, knowledge, slots
 from unified_assets.training.exchange import lessons
@@ -44,6 +45,8 @@ def prepare(order: RoundOrder, cache: Cache, *, weights: Callable[[Any], None] |
     learner, optimizers = _make(order)
     with torch.no_grad():
         learner.fit_statistics(order.tasks, order.pairs)
+    if order.preset.refit and hasattr(learner, "started"):
+        checkpoints.write_start(order.checkpoints, learner.started())
     if weights is not None:
         weights(learner)
     state = TrainingState(
@@ -106,6 +109,68 @@ def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
     )
 
 
+def refit(order: RoundOrder, cache: Cache) -> RoundReport:
+    """Go on for a short while from the best weights, on the training and validation sides together, after the last round.
+
+    (Goodfellow, Bengio and Courville 2016, Deep Learning, section 7.8: early stopping, then training on with all the data.)
+    What validation has decided stays, and nothing is validated: there are no rows left for it. Where it diverges, the best
+    weights stay. Writes a checkpoint, and no knowledge slot: peers learn from what has not seen validation rows.
+    """
+    start_compute(order.threads)
+    started, cpu = time.perf_counter(), time.process_time()
+    before = checkpoints.folder_of(order.checkpoints, order.round_index - 1)
+    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs)
+
+    def attempt(factor: float, cuts: int) -> tuple[TrainingState, int, float | None, float]:
+        state = restore(order, cache, before)
+        cache.state = None  # from here on it is ahead of the checkpoint
+        state.progress.lr_scale *= factor
+        state.progress.accumulate = max(state.progress.accumulate, cuts)
+        _from_best(order, state)
+        return (state, *run_steps(order, state, teaching))
+
+    try:
+        index, size = order.round_index, order.preset.batch_size
+        state, steps, train_loss, rate = stable(attempt, model=order.spec.name, round_index=index, batch_size=size, log=order.log)
+        state.take_average()
+        state.progress.refit = True
+    except Diverged as error:
+        order.log(f"{error} The weights from before it stay.")
+        state, steps, train_loss, rate = restore(order, cache, before), 0, None, 0.0
+        state.progress.refit = False
+    state.progress.round_index = order.round_index
+    since = time.perf_counter()
+    state.progress.compute_s += since - started
+    state.progress.cpu_s += time.process_time() - cpu
+    _keep(cache, state, checkpoints.save(state, order.checkpoints, reuse_best=True))
+    return RoundReport(
+        steps=steps,
+        epochs=0,
+        train_loss=train_loss,
+        valid_score=None,
+        scores={},
+        learning_rate=rate,
+        compute_s=time.perf_counter() - started,
+        cpu_s=time.process_time() - cpu,
+        io_s=time.perf_counter() - since,
+        peers=tuple(sorted({peer for lesson in teaching for peer in lesson.peers})),
+        lessons={lesson.task: lesson.kappa for lesson in teaching},
+        improved=False,
+    )
+
+
+def _from_best(order: RoundOrder, state: TrainingState) -> None:
+    """The best weights, with fresh optimizers: what the later rounds' knew of gradients belongs to other weights."""
+    state.learner.load_state_dict(state.best)
+    state.optimizers = _optimizers(order, state.learner)
+    if hasattr(state.learner, "refit_statistics"):
+        with precision(order.device):
+            state.learner.refit_statistics(order.tasks, checkpoints.read_start(order.checkpoints))
+    state.average = []
+    if order.preset.ema:
+        state.start_average()
+
+
 def restore(order: RoundOrder, cache: Cache, folder: Path) -> TrainingState:
     """The state of a checkpoint, on the order's device: from the cache if it is of that very checkpoint, else from disk."""
     import torch
@@ -148,16 +213,20 @@ def _takes_part(order: RoundOrder) -> bool:
 
 
 def _own_slot(order: RoundOrder) -> Path | None:
-    return slots.find(order.knowledge_dir, order.spec.name, order.round_index - 1) if order.peers else None
+    return slots.find(order.knowledge_dir, order.spec.name, order.taught_by) if order.peers else None
 
 
 def _make(order: RoundOrder) -> tuple[Any, list[Any]]:
     learner: Any = order.spec.build(blueprint(order))
-    optimizers = learner.optimizers(order.plan.learning_rate)
+    return learner, _optimizers(order, learner)
+
+
+def _optimizers(order: RoundOrder, learner: Any) -> list[Any]:
+    optimizers: list[Any] = learner.optimizers(order.plan.learning_rate)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
-    return learner, optimizers
+    return optimizers
 
 
 def blueprint(order: RoundOrder) -> dict[str, Any]:

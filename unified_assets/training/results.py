@@ -23,6 +23,7 @@ from unified_assets.training.retrieval import retrieval
 from unified_assets.training.state import TrainingState
 from unified_assets.training.steps import precision
 
+VALIDATED = "validated.safetensors"  # weights from before a refit: validation rows have judged them, and are still there to judge what starts from them
 PREDICTIONS = {"example_id": pl.String(), "target": pl.String(), "answer": pl.String(), "correct": pl.Boolean(), "confidence": pl.Float32()}
 
 
@@ -49,11 +50,13 @@ def write_final(
     shutil.rmtree(attempt, ignore_errors=True)
     (attempt / "test_predictions").mkdir(parents=True)
     learner = state.learner
-    learner.load_state_dict(state.best)
-    learner.eval()
+    final = state.weights() if state.progress.refit else state.best
     with precision(order.device):
-        evaluated = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
+        learner.load_state_dict(state.best)
+        learner.eval()
         taught = knowledge.answers_of(learner, order.spec.name, order.tasks, order.pairs)
+        learner.load_state_dict(final)
+        evaluated = [_task(place, data, learner, baselines.get(data.info.task), attempt) for place, data in enumerate(order.tasks)]
         found = retrieval(learner, order.pairs)
     tasks = [task for task, _seen in evaluated]
     for task in tasks:
@@ -75,14 +78,17 @@ def write_final(
     results = {
         "model": order.spec.name,
         "dataset": dataset,
-        "rounds": state.progress.round_index,
+        "rounds": state.progress.round_index - (state.progress.refit is not None),
         "best_round": state.progress.best_round,
+        "refit": state.progress.refit,
         "seconds": round(state.progress.compute_s, 3),
         "cpu_s": round(state.progress.cpu_s, 3),
         "tasks": tasks,
         "retrieval": found,
     }
-    save_file(state.best, str(attempt / "weights.safetensors"))
+    save_file(final, str(attempt / "weights.safetensors"))
+    if state.progress.refit:
+        save_file(state.best, str(attempt / VALIDATED))
     _write_json(attempt / "model.json", describe(order.spec, blueprint(order), order.tasks, dataset))
     _write_json(attempt / "results.json", results)
     _write_json(attempt / "evaluation.json", {task["task"]: seen for task, seen in evaluated})

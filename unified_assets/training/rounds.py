@@ -25,6 +25,7 @@ from unified_assets.training.inputs import Dataset, chosen_tasks, seed_of
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.plan import Plan
 from unified_assets.training.results import read_results
+from unified_assets.training.state import Progress
 
 WORDS_ROUND, BASELINE_ROUND, PREPARATION = -2, -1, 0
 
@@ -213,9 +214,11 @@ class _Training:
         elif done:
             self.sink.log(f"{order.spec.name} goes on after round {done} of {order.plan.rounds}")
         started, results = time.monotonic(), None
-        while results is None and done < order.plan.rounds and not self._stopped(done + 1):
+        while results is None and self._progress(done).refit is None and done < order.plan.rounds and not self._stopped(done + 1):
             done += 1
             results = self._round(done, there, started, closing)
+        if results is None and self._refits(done):
+            results = self._refit(done + 1, there, started, closing)
         if results is None:
             with self._lease(max(1, done), there) as lease:
                 results = self._finish(done, there, closing, lease)
@@ -234,7 +237,7 @@ class _Training:
         return baselines.measure(order.spec, order.tasks, folder, reference=reference, log=self.sink.log)
 
     def _round(self, index: int, there: Computing, started: float, closing: Closing) -> dict[str, Any] | None:
-        """One round; with the final figures under the same lease, where it is the last."""
+        """One round; with what follows it, where it is the last: the refit, or the final figures under the same lease."""
         order = self.order
         waited = time.monotonic()
         peers = self._peers(index, there)
@@ -245,7 +248,28 @@ class _Training:
             if last:
                 slots.end(order.knowledge_dir, order.spec.name, index)
             self._report(index, report, wait_s=wait_s, started=started)
-            return self._finish(index, there, closing, lease) if last else None
+            if last and not self._refits(index):
+                return self._finish(index, there, closing, lease)
+        return self._refit(index + 1, there, started, closing) if last else None
+
+    def _refits(self, last: int) -> bool:
+        """Whether a refit follows this round, which is the last."""
+        progress = self._progress(last)
+        return progress.refit is None and self.order.refit_steps(progress.steps) > 0
+
+    def _progress(self, index: int) -> Progress:
+        return checkpoints.progress(checkpoints.folder_of(self.order.checkpoints, index))
+
+    def _refit(self, index: int, there: Computing, started: float, closing: Closing) -> dict[str, Any]:
+        """The refit and the final figures, under one lease."""
+        order, waited = self.order, time.monotonic()
+        slots.end(order.knowledge_dir, order.spec.name, index - 1)
+        peers = self._peers(index - 1, there)
+        with self._lease(index, there) as lease:
+            wait_s = time.monotonic() - waited
+            report = there.train(replace(_at(order, index, peers), refit=True).on(threads=lease.threads, device=lease.device))
+            self._report(index, report, wait_s=wait_s, started=started, refit=True)
+            return self._finish(index, there, closing, lease)
 
     def _peers(self, index: int, there: Computing) -> dict[str, Path]:
         """What to learn from in a round: the slots of the round before; a champion's knowledge where there is a tombstone."""
@@ -304,7 +328,7 @@ class _Training:
 
     def _stopped(self, index: int) -> bool:
         """Whether no further round is worth it: no better score for `patience` rounds, or the time is spent."""
-        progress, preset = checkpoints.progress(checkpoints.folder_of(self.order.checkpoints, index - 1)), self.plan.preset
+        progress, preset = self._progress(index - 1), self.plan.preset
         if preset.patience is not None and progress.round_index - progress.best_round >= preset.patience and progress.best_round:
             self.sink.log(f"stops before round {index}: no better validation score since round {progress.best_round}")
             return True
@@ -313,7 +337,7 @@ class _Training:
             return True
         return False
 
-    def _report(self, index: int, report: RoundReport, *, wait_s: float, started: float) -> None:
+    def _report(self, index: int, report: RoundReport, *, wait_s: float, started: float, refit: bool = False) -> None:
         self._measured_s += report.compute_s
         row = {
             "model": self.order.spec.name,
@@ -328,17 +352,18 @@ class _Training:
             "cpu_s": report.cpu_s,
             "peers": list(report.peers),
             "ended": time.time(),
+            "refit": refit,
         }
         extra = {"io_s": report.io_s, "scores": dict(report.scores), "lessons": dict(report.lessons), "improved": report.improved}
         logs.append(self.run_dir / "rounds" / f"{self.order.spec.name}.jsonl", {**row, **extra})
         for task, kappa in report.lessons.items():
             self.sink.log(f"round {index}: {task} learned from {', '.join(report.peers)} on pairs (kappa {kappa:.2f})")
-        left = self.order.plan.rounds - index
+        left = max(0, self.order.plan.rounds - index)
         self.sink.round_done(row, report.scores, left * (time.monotonic() - started) / max(1, index) if left else 0.0)
 
     def _finish(self, index: int, there: Computing, closing: Closing, lease: Lease) -> dict[str, Any]:
         """Test metrics of the best weights up to a round."""
-        slots.end(self.order.knowledge_dir, self.order.spec.name, index)
+        slots.end(self.order.knowledge_dir, self.order.spec.name, index)  # where the last round was not known to be the last
         return there.finish(_at(self.order, index, {}).on(threads=lease.threads, device=lease.device), closing)
 
 

@@ -13,7 +13,10 @@ STATISTICS = ("running_mean", "running_var")  # buffers that training moves, and
 
 @dataclass(kw_only=True)
 class Progress:
-    """How far a model is: JSON-able, part of every checkpoint. `accumulate`: parts a batch is cut into since memory ran out."""
+    """How far a model is: JSON-able, part of every checkpoint. `accumulate`: parts a batch is cut into since memory ran out.
+
+    `refit`: None before the refit; whether it ended well after it.
+    """
 
     round_index: int = 0
     steps: int = 0
@@ -21,6 +24,7 @@ class Progress:
     accumulate: int = 1
     best_score: float | None = None
     best_round: int = 0
+    refit: bool | None = None
     compute_s: float = 0.0
     cpu_s: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)  # of the newest round's validation
@@ -32,6 +36,7 @@ class TrainingState:
     """Everything a round reads and changes. `best` is a copy on the CPU; `average` has one tensor for each of `averaged()`.
 
     `kept`: parameters that the present round leaves as they are.
+    After a refit the learner holds the weights that answer, and `best` those from before, which validation rows have only judged.
     """
 
     learner: Any
@@ -76,6 +81,11 @@ class TrainingState:
         """Average weights from here on."""
         self.average = [value.detach().clone() for value in self.moving()]
         self.progress.updates = [0] * len(self.average)
+
+    def take_average(self) -> None:
+        """Put the averaged weights in the place of the present ones, for good."""
+        self._swap()
+        self.average = []
 
     def average_step(self) -> None:
         """Move the averages of what this step changed: min(.99, (i + 1) / (i + 10)) of the old one stays after i changes.

@@ -1,6 +1,6 @@
 """The steps of a round: which task, which rows, which rate; forwards, backwards, clip, step, average."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -27,17 +27,17 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     """Train the round's epochs. Returns steps, mean loss, and the last share of the learning rate times the plan's rate."""
     import torch
 
-    epochs = order.preset.epochs_of(order.round_index) if state.optimizers else 0
-    total, watch, losses = order.total_steps(), LossWatch(), []
-    draw = _draws(order, state, teaching)
-    rate = order.plan.learning_rate * state.progress.lr_scale * rate_at(state.progress.steps, total)
     steps_before, needs = state.progress.steps, _needs(order, state)
-    for _epoch in range(epochs):
+    passes, share_at = _schedule(order, steps_before)
+    watch, losses = LossWatch(), []
+    draw = _draws(order, state, teaching)
+    rate = order.plan.learning_rate * state.progress.lr_scale * share_at(steps_before)
+    for steps in passes if state.optimizers else ():
         sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
-        for task in order_of_steps(steps_of_tasks(sizes, order.epoch_steps(), needs), state.generator):
-            share = state.progress.lr_scale * rate_at(state.progress.steps, total)
+        for task in order_of_steps(steps_of_tasks(sizes, steps, needs), state.generator):
+            share = state.progress.lr_scale * share_at(state.progress.steps)
             loss = _step(order, state, task, draw, share)
             watch.see(task, loss)
             losses.append(loss)
@@ -46,6 +46,15 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
             rate = order.plan.learning_rate * share
     state.torch_random = torch.get_rng_state()
     return state.progress.steps - steps_before, float(np.mean(losses)) if losses else None, rate
+
+
+def _schedule(order: RoundOrder, done: int) -> tuple[list[int], Callable[[int], float]]:
+    """(steps of each pass, share of the full rate at a step): the round's epochs, or the refit after `done` steps, with a warm-up and cosine of its own."""
+    if order.refit:
+        steps = order.refit_steps(done)
+        return [steps], lambda step: rate_at(step - done, steps)
+    total = order.total_steps()
+    return [order.epoch_steps()] * order.preset.epochs_of(order.round_index), lambda step: rate_at(step, total)
 
 
 def _sizes(order: RoundOrder, teaching: list[Lesson]) -> dict[str, int]:
@@ -67,21 +76,30 @@ class _Draws:
 def _draws(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -> _Draws:
     size, generator = order.preset.batch_size, state.generator
     by_task = {lesson.task: lesson for lesson in teaching}
-    taught = {data.info.task: lesson_rows(size, data, by_task.get(data.info.task)) for data in order.tasks}
-    rows = {data.info.task: batches(data.rows("train"), size - taught[data.info.task], generator) for data in order.tasks}
+    taught = {data.info.task: lesson_rows(size, len(order.rows(data)), by_task.get(data.info.task)) for data in order.tasks}
+    rows = {data.info.task: _labelled(order, data, size - taught[data.info.task], generator) for data in order.tasks}
     if order.pairs is not None:
         rows[CONTRASTIVE] = batches(knowledge.pair_rows(order.pairs), size, generator)
     lessons = {task: weighted_batches(lesson.rows, lesson.balance, taught[task], generator) for task, lesson in by_task.items()}
     return _Draws(rows=rows, data={data.info.task: data for data in order.tasks}, lessons=by_task, taught=lessons)
 
 
-def lesson_rows(size: int, data: TaskData, lesson: Lesson | None) -> int:
+def _labelled(order: RoundOrder, data: TaskData, size: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless batches of a task's rows; in the refit, half of each are validation rows: they are few, and met for the first time."""
+    old, new = data.rows("train"), data.rows("valid")
+    if not order.refit or not len(old) or not len(new):
+        return batches(order.rows(data), size, generator)
+    fresh = max(1, size // 2)
+    return (np.concatenate(parts) for parts in zip(batches(old, size - fresh, generator), batches(new, fresh, generator), strict=True))
+
+
+def lesson_rows(size: int, labelled: int, lesson: Lesson | None) -> int:
     """How many of a step's rows are those of a lesson: by what there is of both, at most half, and one at least; all of a task without labels."""
     if lesson is None:
         return 0
-    if not len(data.rows("train")):
+    if not labelled:
         return size
-    share = len(lesson.rows) / (len(lesson.rows) + len(data.rows("train")))
+    share = len(lesson.rows) / (len(lesson.rows) + labelled)
     return max(1, int(size * min(LESSON_SHARE, share)))
 
 

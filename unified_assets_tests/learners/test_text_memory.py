@@ -19,8 +19,11 @@ def choices(options, targets, split):
 
 
 def test_options_that_stand_on_both_sides_are_remembered():
-    codes, right, wrong = remembered(choices([["It rains ", "b"], ["c", "it rains"], ["it rains", "d"]], [0, 0, 1], ["train", "train", "valid"]))
-    assert (len(codes), right.sum(), wrong.sum()) == (3, 2.0, 2.0)
+    data = choices([["It rains ", "b"], ["c", "it rains"], ["it rains", "d"]], [0, 0, 1], ["train", "train", "valid"])
+    codes, right, wrong = remembered(data)
+    assert (len(codes), right.sum(), wrong.sum()) == (4, 2.0, 2.0)  # what only the validation side holds has a place and counts nothing
+    again, right, wrong = remembered(data, "train", "valid")
+    assert (again.tolist(), right.sum(), wrong.sum()) == (codes.tolist(), 3.0, 3.0)
 
 
 def test_nothing_is_remembered_where_the_validation_side_meets_no_option_again():

@@ -74,7 +74,7 @@ def test_a_model_alone_is_trained_measured_and_written_whole(tmp_path):
 def test_what_is_settled_by_the_validation_side_is_part_of_the_weights(tmp_path):
     from safetensors.torch import load_file
 
-    outcome = tiny.train("ear", tmp_path, members=("ear",))
+    outcome = tiny.train("ear", tmp_path, members=("ear",), preset=tiny.QUICK.model_copy(update={"refit": False}))
     learner = tiny.SPECS["ear"].build(json.loads((outcome.folder / "model.json").read_text())["blueprint"])
     kept = load_file(str(outcome.folder / "weights.safetensors"))
     learner.load_state_dict(kept)
@@ -99,9 +99,10 @@ def test_two_models_that_learn_from_each_other_come_out_the_same_side_by_side_as
     assert rounds.filter(pl.col("round") == 2)["peers"].to_list() == [["eye"], ["ear"]]
 
 
-def test_a_run_killed_in_the_middle_goes_on_to_the_same_bits(tmp_path, together):
+@pytest.mark.parametrize("reached", ["round_0001", "round_0003"])
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_bits(tmp_path, together, reached):
     processes = [start(model, tmp_path, "first") for model in ("ear", "eye")]
-    while not list(tmp_path.glob("models/*/checkpoints/round_0001")):
+    while not list(tmp_path.glob(f"models/*/checkpoints/{reached}")):
         time.sleep(0.01)
     for process in processes:
         process.send_signal(signal.SIGKILL)
@@ -131,8 +132,10 @@ def test_a_model_read_back_before_every_round_comes_out_as_one_kept_in_the_proce
 
 def test_tables_of_a_run_have_a_row_for_each_round_and_lease(together):
     rounds, leases = merge_logs(together)
-    assert rounds.select("model", "round", "epochs", "steps").rows() == [(m, r, 2, 24) for m in ("ear", "eye") for r in (1, 2, 3)]
-    assert leases.filter(model="ear").sort("acquired")["round"].to_list() == [-1, 0, 1, 2, 3]
+    expected = [(*[(model, index, 2, 24, False) for index in (1, 2, 3)], (model, 4, 0, 9, True)) for model in ("ear", "eye")]
+    assert rounds.select("model", "round", "epochs", "steps", "refit").rows() == [row for rows in expected for row in rows]
+    assert rounds.filter(pl.col("refit"))["valid_score"].to_list() == [None, None]
+    assert leases.filter(model="ear").sort("acquired")["round"].to_list() == [-1, 0, 1, 2, 3, 4]
     assert (leases["released"] >= leases["acquired"]).all()
     assert set(leases["threads"]) == {1}
     assert pl.read_parquet(together / "rounds.parquet").equals(rounds)
@@ -165,7 +168,7 @@ def test_a_peer_outside_the_run_gets_a_tombstone_and_its_champion_teaches(tmp_pa
     tiny.train("ear", tmp_path, members=("ear",), champions={"eye": champion}, sink=Sink())
     assert (tmp_path / "knowledge/round_0001/eye/tombstone.json").is_file()
     assert "round 2: eye is gone; its champion's knowledge is used" in said
-    assert merge_logs(tmp_path)[0]["peers"].to_list() == [[], ["eye"], ["eye"]]
+    assert merge_logs(tmp_path)[0]["peers"].to_list() == [[], ["eye"], ["eye"], ["eye"]]
 
 
 class Exploding(tiny.VectorLearner):
@@ -278,9 +281,9 @@ def test_a_broken_checkpoint_is_set_aside_and_training_goes_on_from_the_round_be
 
     tiny.train("ear", tmp_path, members=("ear",))
     home = tmp_path / "models/ear/checkpoints"
-    (home / "round_0003/weights.safetensors").write_bytes(b"cut")
-    assert checkpoints.newest(home) == 2
-    assert not (home / "round_0003").exists()
+    (home / "round_0004/weights.safetensors").write_bytes(b"cut")
+    assert checkpoints.newest(home) == 3
+    assert not (home / "round_0004").exists()
 
 
 def test_retraining_starts_from_the_champion_where_tasks_are_the_same(tmp_path):
@@ -300,7 +303,7 @@ def test_retraining_starts_from_the_champion_where_tasks_are_the_same(tmp_path):
 
 def test_checkpoints_hold_no_pickle_and_the_newest_two_are_kept(together):
     home = together / "models/ear/checkpoints"
-    assert sorted(path.name for path in home.iterdir()) == ["baselines.json", "blueprint.json", "round_0002", "round_0003"]
+    assert sorted(path.name for path in home.iterdir()) == ["baselines.json", "blueprint.json", "round_0003", "round_0004"]
     names = {path.name for path in home.rglob("*") if path.is_file()}
     assert names == {
         "baselines.json",

@@ -39,5 +39,5 @@ def test_a_peer_that_died_gets_a_place_to_come_back_and_is_not_waited_for_longer
     outcome = tiny.train("ear", tmp_path, grace_s=0.5)
     assert time.monotonic() - started < 30
     assert outcome.rounds == 3
-    assert merge_logs(tmp_path)[0].filter(model="ear")["peers"].to_list() == [[], ["eye"], []]
+    assert merge_logs(tmp_path)[0].filter(model="ear")["peers"].to_list() == [[], ["eye"], [], []]
     assert json.loads((tmp_path / "knowledge/round_0002/eye/tombstone.json").read_text()) == {"reason": "its process ended and did not come back"}
