@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -129,7 +130,7 @@ def bare(preset_name: str, threads: int) -> None:
     from unified_assets.datasets import load, read_counts
     from unified_assets.presets import load_preset
     from unified_assets.store.local import Store
-    from unified_assets.training import slots, word_vectors
+    from unified_assets.training import word_vectors
     from unified_assets.training.baselines import kept_in
     from unified_assets.training.computing import Closing, Here
     from unified_assets.training.inputs import chosen_tasks
@@ -157,13 +158,23 @@ def bare(preset_name: str, threads: int) -> None:
             closings[name] = Closing(folder=final, dataset=dataset.digest, baselines=kept_in(dataset.folder, specs[name]))
             places[name] = Here()
             places[name].prepare(orders[name], None)
+        reading = {name: teachers(name, specs, members, {}) if "teaching" in preset.exchange else () for name in members}
         for index in range(1, preset.rounds + 1):
             for name in members:
-                taught = teachers(name, specs, members, {}) if "teaching" in preset.exchange else ()
-                peers = {peer: slots.slot_of(run / "knowledge", peer, index - 1) for peer in taught if index > 1}
-                places[name].train(replace(orders[name], round_index=index, peers=peers))
+                places[name].train(replace(orders[name], round_index=index, peers=slots_of(run, reading[name], index - 1)))
         for name in members:
-            places[name].finish(replace(orders[name], round_index=preset.rounds), closings[name])
+            order = replace(orders[name], round_index=preset.rounds)
+            if order.refit_steps(order.total_steps()):
+                order = replace(order, round_index=preset.rounds + 1, refit=True, peers=slots_of(run, reading[name], preset.rounds - 1))
+                places[name].train(order)
+            places[name].finish(replace(order, peers={}), closings[name])
+
+
+def slots_of(run: Path, peers: Sequence[str], index: int) -> dict[str, Path]:
+    """What peers published after a round; nothing before the first."""
+    from unified_assets.training import slots
+
+    return {peer: slots.slot_of(run / "knowledge", peer, index) for peer in peers if index > 0}
 
 
 def _nothing() -> Any:

@@ -22,7 +22,7 @@ from unified_assets.store.local import Store, write_table
 from unified_assets.tracking import journal
 from unified_assets.tracking.rescoring import stored_values
 from unified_assets.training import checkpoints, knowledge
-from unified_assets.training.baselines import _read as read_baselines
+from unified_assets.training.baselines import kept_in as read_baselines
 from unified_assets.training.carry import carry_over
 from unified_assets.training.results import read_results
 
