@@ -23,7 +23,7 @@ def test_a_resumed_run_keeps_the_configuration_of_the_launchpad_its_tags_and_its
         instance.add_run(run)
     asked = {}
 
-    def executed(_settings, _instance, name, given, *, again, config):
+    def executed(_settings, _instance, name, given, *, again, config, log):
         asked.update(job=name, tags=given, root=again[1], config=config)
 
     monkeypatch.setattr(launch, "_execute", executed)
