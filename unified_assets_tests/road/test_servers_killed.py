@@ -79,7 +79,7 @@ def test_a_run_that_ended_with_a_killed_webserver_goes_on_from_its_last_round(la
     assert story.resumed.code == 0, story.resumed.said
     rounds = lake.rounds_of(story.third)
     told = {model: [(row["round"], row["refit"]) for row in map(json.loads, rows)] for model, rows in rounds.items()}
-    assert told == dict.fromkeys(MODELS, [(index, index > ROUNDS) for index in range(1, ROUNDS + 2)])
+    assert told == {model: [(index, index > ROUNDS) for index in range(1, ROUNDS + 2)] for model in MODELS}
     assert all(rounds[model][: len(rows)] == rows for model, rows in story.kept.items())
     (again,) = [run for run in story.runs if run["rootRunId"] == story.third and run["runId"] != story.third]
     assert again["status"] == "SUCCESS"
