@@ -86,7 +86,7 @@ def runs(state: Path) -> list[dict[str, Any]]:
         record = read_json(path)
         if record.get("status") == "STARTED" and not is_alive(record.get("pid"), record.get("pid_started")):
             record |= _ended(state, path.parent, record)
-        records += [record] if record else []
+        records += [{"run_id": path.parent.name, "preset": None, **record}] if record else []  # one that died early has noted its end alone
     return sorted(records, key=lambda record: record.get("started") or 0.0, reverse=True)
 
 

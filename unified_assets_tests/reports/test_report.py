@@ -9,6 +9,7 @@ from unified_assets.reports import find_run, write_report
 from unified_assets.reports.collect import collect
 from unified_assets.store.local import Store, write_table
 from unified_assets.tracking import journal
+from unified_assets.tracking.status import run_rows
 
 REST = ("examples", "won", "lost", "p_value", "challenger")  # of a comparison
 
@@ -92,6 +93,12 @@ def test_a_run_is_found_by_the_beginning_of_its_name(run_dir, tmp_path):
     assert find_run(tmp_path, "abc") == find_run(tmp_path, "last") == run_dir
     with pytest.raises(InvalidSetting, match="no such run"):
         find_run(tmp_path, "zzz")
+
+
+def test_a_run_that_died_before_it_noted_its_name_is_found_by_its_folder(run_dir, tmp_path):
+    journal.note_run(tmp_path / "runs" / "dead5", status="FAILURE", seconds=13.0, failed={"catalog": "interrupted"})
+    assert find_run(tmp_path, "dead") == tmp_path / "runs" / "dead5"
+    assert [row["run_id"] for row in run_rows(tmp_path)] == ["abc123", "dead5"]
 
 
 def test_a_report_shows_mistakes_with_what_was_seen_and_where_it_stands_and_the_champion_beside_the_score(run_dir, tmp_path):
