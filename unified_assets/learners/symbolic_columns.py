@@ -1,5 +1,7 @@
 """Two numeric columns written as text → asymmetry features that say which of them is more likely the cause."""
 
+import warnings
+
 import numpy as np
 
 MOST_ROWS = 3000
@@ -48,10 +50,11 @@ def _one_way(x: np.ndarray, y: np.ndarray) -> list[float]:
     normal_x, normal_y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     errors, dependence = [], []
     for degree in (1, 3):
-        residual = normal_y - np.polyval(np.polyfit(normal_x, normal_y, degree), normal_x)
+        residual = normal_y - _fitted(normal_x, normal_y, degree)
         errors.append(float(np.log(residual.var() + 1e-6)))
-        dependence.append(float(abs(np.corrcoef(np.abs(residual), np.abs(normal_x))[0, 1])) if residual.std() > 1e-9 else 0.0)
-    unit_residual = unit_y - np.polyval(np.polyfit(unit_x, unit_y, 3), unit_x)
+        sizes = np.abs(residual), np.abs(normal_x)
+        dependence.append(float(abs(np.corrcoef(*sizes)[0, 1])) if min(size.std() for size in sizes) > 1e-9 else 0.0)
+    unit_residual = unit_y - _fitted(unit_x, unit_y, 3)
     return [
         *errors,
         *dependence,
@@ -63,6 +66,13 @@ def _one_way(x: np.ndarray, y: np.ndarray) -> list[float]:
         float(np.log(len(np.unique(x)))),
         float(np.mean(normal_x**4)) ** 0.5,
     ]
+
+
+def _fitted(x: np.ndarray, y: np.ndarray, degree: int) -> np.ndarray:
+    """The polynomial of least squares at x; where few distinct values leave some coefficients open, that of least norm, which fits as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.RankWarning)
+        return np.asarray(np.polyval(np.polyfit(x, y, degree), x))
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:

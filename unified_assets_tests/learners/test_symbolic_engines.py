@@ -197,3 +197,12 @@ def test_direction_features_change_their_sign_when_the_columns_are_swapped():
 @pytest.mark.parametrize("text", ["", "no table", "1 2\n3 4", "nan nan\n" * 20, "1 2\n" * 20])
 def test_what_is_no_table_has_no_direction(text):
     assert not direction(text).any()
+
+
+def test_columns_of_few_distinct_values_have_features_and_no_warning():
+    text = "\n".join(f"{row % 2} {row % 5}" for row in range(40))
+    features = direction(text)  # a warning would fail the test
+    assert np.isfinite(features).all()
+    assert features.any()
+    swapped = direction("\n".join(f"{row % 5} {row % 2}" for row in range(40)))
+    assert np.allclose(features, -swapped)
