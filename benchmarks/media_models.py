@@ -23,9 +23,9 @@ from unified_assets.core import plugins
 from unified_assets.core.contracts import SilentSink
 from unified_assets.core.presets import NeedsOverride
 from unified_assets.core.settings import Settings
+from unified_assets.training.evaluation import paired_interval
 
 MODELS = ("vision_service", "audio_service", "multimodal_service")
-RESAMPLES = 4000
 
 
 def main() -> None:
@@ -125,20 +125,13 @@ def line(name: str, seeds: list[dict[str, Any]]) -> str:
     if not first["test"]:
         return f"{start}  nothing to test on"
     right = np.mean([seed["right"] for seed in seeds], axis=0) - first["reference"]
-    low, high = interval(right)
+    low, high = paired_interval(right) or (0.0, 0.0)
     scores = [seed["score"] for seed in seeds]
     checked = [seed["validation"] for seed in seeds if seed["validation"] is not None]
     verdict = "above" if low > 0 else "below" if high < 0 else "within"
     shown = f"{first['majority']:>7.1%}{first['baseline']:>7.1%}{np.mean(scores):>7.1%}{np.std(scores):>7.1%}"
     valid = f"{np.mean(checked):>7.1%}" if checked else f"{'':>7}"
     return f"{start}{shown}{valid}{100 * right.mean():>+7.1f}  {100 * low:+.1f} … {100 * high:+.1f} {verdict}"
-
-
-def interval(difference: np.ndarray) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of per-example differences."""
-    drawn = np.random.default_rng(0).integers(0, len(difference), (RESAMPLES, len(difference)))
-    low, high = np.quantile(difference[drawn].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def quiet(_: str) -> None:

@@ -26,10 +26,10 @@ import numpy as np
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, SilentSink, TaskData
 from unified_assets.core.settings import Settings
+from unified_assets.training.evaluation import paired_interval
 from unified_assets.training.metrics import is_correct, target_texts
 
 MODELS = ("causal_reasoning_engine", "concept_models", "logic_model", "math_model")
-DRAWS = 10_000
 Right = np.ndarray  # (examples,) float64 of 0 and 1
 
 
@@ -107,7 +107,7 @@ def measure(state: Path, model: str, args: argparse.Namespace) -> None:
 def gain(model: str, task: str, alone: list[Right], together: list[Right]) -> None:
     """What sharing gave one task, on the same seeds and examples."""
     before, after = ([100 * float(right.mean()) for right in rights] for rights in (alone, together))
-    low, high = bootstrap(np.mean(together, axis=0) - np.mean(alone, axis=0))
+    low, high = paired_interval(np.mean(together, axis=0) - np.mean(alone, axis=0)) or (0.0, 0.0)
     name = model.split("_", maxsplit=1)[0]
     print(
         f"{name:<14}{task[:49]:<50}{np.mean(before):>6.1f} ± {np.std(before):.1f} alone {np.mean(after):>6.1f} ± {np.std(after):.1f} shared"
@@ -142,7 +142,7 @@ def report(model: str, data: TaskData, rights: list[Right], state: Path, args: a
     majority, base = reference(model, data, state, args.side)
     scores, mean = [float(right.mean()) for right in rights], np.mean(rights, axis=0)
     difference = mean - base
-    low, high = bootstrap(difference)
+    low, high = paired_interval(difference) or (0.0, 0.0)
     verdict = "above" if low > 0 else "below" if high < 0 else "within"
     name = model.split("_", maxsplit=1)[0]
     print(
@@ -150,13 +150,6 @@ def report(model: str, data: TaskData, rights: list[Right], state: Path, args: a
         f"{np.std(scores):>7.3f}{100 * difference.mean():>+8.1f}  {100 * low:>+5.1f} … {100 * high:<+5.1f}  {verdict}",
         flush=True,
     )
-
-
-def bootstrap(difference: np.ndarray) -> tuple[float, float]:
-    """95 % interval of a mean of paired differences."""
-    draw = np.random.default_rng(0)
-    means = [difference[draw.integers(0, len(difference), len(difference))].mean() for _ in range(DRAWS if len(difference) < 1000 else DRAWS // 5)]
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def reference(model: str, data: TaskData, state: Path, side: str) -> tuple[float, Right]:

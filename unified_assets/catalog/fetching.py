@@ -6,10 +6,12 @@ Everything behind the raw root reads every byte of a new file at least once, so 
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -21,8 +23,8 @@ from unified_assets.store import buckets
 from unified_assets.store.local import Store, write_parquet, write_text
 
 AT_ONCE = 64  # requests under way: an object store answers after tens of milliseconds, whatever it is asked
-KEPT_EVERY = 2_000  # objects after which the index is written, for whoever goes on after a kill
-LANDING = ".fetching"  # below the raw root, so that a rename moves a file at once; hidden, so no part of the lake
+KEPT_EVERY = 10_000  # objects after which the index is written, for whoever goes on after a kill
+LANDING = ".fetching-"  # below the raw root, so that a rename moves a file at once; hidden, so no part of the lake
 NAME_BYTES = 255
 SAID = 5
 FIELD = "raw_url"
@@ -84,9 +86,9 @@ def fetch(settings: Settings, log: Callable[[str], None] = lambda _: None) -> Fe
         for key in gone:
             _remove(settings.raw, key)
             del known[key]
-        failed = _fetch_all(objects, settings, wanted, known, log)
-        if wanted or gone:
+        if gone:
             _keep(home, known)
+        failed = _fetch_all(objects, settings, wanted, known, log)
         write_text(home / "refused.json", json.dumps(refused, indent=1) + "\n")
     if wanted or gone or refused:
         log(f"{url}: {len(files):,} objects, {len(wanted):,} fetched ({needed / 1e6:,.1f} MB), {len(gone):,} removed")
@@ -147,7 +149,7 @@ def _why_not(key: str, folders: set[str]) -> str | None:
         return f"a part of its name is longer than {NAME_BYTES} bytes or holds a null byte"
     if key in folders:
         return "another object lies below its name, which cannot be a file and a folder"
-    return "its name is that of the landing folder" if parts[0] == LANDING else None
+    return "its name is that of a landing folder" if parts[0].startswith(LANDING) else None
 
 
 def _known(home: Path) -> dict[str, Fetched]:
@@ -181,26 +183,29 @@ def _fetch_all(objects: Any, settings: Settings, wanted: list[dict[str, Any]], k
     failed = dict[str, str]()
     if not wanted:
         return failed
-    landing = settings.raw / LANDING
-    landing.mkdir(exist_ok=True)
-    with progress(settings.state, "objects", len(wanted), log) as told, ThreadPoolExecutor(AT_ONCE) as pool:
-        for count, (entry, found) in enumerate(zip(wanted, pool.map(_fetching(objects, settings.raw), enumerate(wanted)), strict=True), start=1):
-            key = entry["key"]
-            if isinstance(found, str):
-                failed[key] = found
-                known.pop(key, None)
-            elif found is not None:
-                known[key] = found
-            told.add()
-            if count % KEPT_EVERY == 0:
-                _keep(settings.state / "objects", known)
-    for left in landing.iterdir():
-        left.unlink()
-    landing.rmdir()
+    for left in settings.raw.glob(f"{LANDING}*"):  # the lock is held: whoever made it is dead
+        shutil.rmtree(left, ignore_errors=True)
+    with (
+        progress(settings.state, "objects", len(wanted), log) as told,
+        TemporaryDirectory(prefix=LANDING, dir=settings.raw) as landing,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        fetching = _fetching(objects, settings.raw, Path(landing))
+        for start in range(0, len(wanted), KEPT_EVERY):
+            part = wanted[start : start + KEPT_EVERY]
+            for entry, found in zip(part, pool.map(fetching, enumerate(part)), strict=True):
+                key = entry["key"]
+                if isinstance(found, str):
+                    failed[key] = found
+                    known.pop(key, None)
+                elif found is not None:
+                    known[key] = found
+                told.add()
+            _keep(settings.state / "objects", known)
     return failed
 
 
-def _fetching(objects: Any, raw: Path) -> Callable[[tuple[int, dict[str, Any]]], Fetched | str | None]:
+def _fetching(objects: Any, raw: Path, landing: Path) -> Callable[[tuple[int, dict[str, Any]]], Fetched | str | None]:
     """What fetches one object: which version came, why it cannot be read, or None where it is gone since it was listed."""
     import obstore  # type: ignore[import-not-found, unused-ignore]
 
@@ -209,12 +214,12 @@ def _fetching(objects: Any, raw: Path) -> Callable[[tuple[int, dict[str, Any]]],
     def one(numbered: tuple[int, dict[str, Any]]) -> Fetched | str | None:
         number, entry = numbered
         key = entry["key"]
-        target, part = raw / key, raw / LANDING / f"{number}"
+        target, part = raw / key, landing / f"{number}"
         try:
-            found = buckets.stream_to(objects, key, part)
-            target.parent.mkdir(parents=True, exist_ok=True)
             if target.parent.resolve() != root.joinpath(*key.split("/")[:-1]):
                 return "a link stands in its way"
+            found = buckets.stream_to(objects, key, part)
+            target.parent.mkdir(parents=True, exist_ok=True)
             changed = int(found["last_modified"].timestamp())  # whole seconds, as listings tell it
             os.utime(part, (changed, changed))
             part.replace(target)

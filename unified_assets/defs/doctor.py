@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -290,7 +291,6 @@ def _aliases(settings: Settings, *, repair: bool) -> Iterator[Finding]:
             yield _finding("models", WARNING, what, f"Name the server that has it, or `unified-assets promote {model} VERSION` another one.")
         else:
             what = f"{model}: champion is version {champion} here and {there or 'not set'} in MLflow"
-            mend = lambda model=model, champion=champion: client.set_registered_model_alias(model, "champion", str(champion))  # noqa: E731 - a closure over this turn
-            yield _mendable("models", what, repair=repair, mend=mend)
+            yield _mendable("models", what, repair=repair, mend=partial(client.set_registered_model_alias, model, "champion", str(champion)))
     if agreeing == len(mirrors):
         yield _finding("models", OK, f"{agreeing} registered, champions as in MLflow")

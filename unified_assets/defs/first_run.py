@@ -69,18 +69,14 @@ def choose_lake(settings: Settings, *, or_sample: bool, say: Callable[[str], Non
     The first run with files of the user's own sets the sample's state aside as `<state>.sample`.
     """
     settings = settings.absolute()
-    if settings.raw_url is not None:
-        from unified_assets.catalog import fetch
-
-        fetch(settings, say)
-    sample = sample_folder(settings)
-    if not settings.raw.exists() and settings.raw != Settings.model_fields["raw"].default.absolute():
+    sample, fetched = sample_folder(settings), settings.raw_url is not None  # by the scan
+    if not fetched and not settings.raw.exists() and settings.raw != Settings.model_fields["raw"].default.absolute():
         raise RawNotReadable(raw=settings.raw, problem="there is no such folder")
-    if has_files(settings.raw):
+    if fetched or has_files(settings.raw):
         if settings.raw != sample and recorded_raw(settings.state) == sample:
             aside = _free_name(settings.state)
             settings.state.rename(aside)
-            say(f"{settings.raw} holds files of your own now: the state of the sample lake is kept as {aside}")
+            say(f"{settings.raw_url or settings.raw} holds files of your own now: the state of the sample lake is kept as {aside}")
         recorded = recorded_raw(settings.state)
         if recorded not in {None, settings.raw}:
             raise StateBelongsElsewhere(state=settings.state, recorded=recorded, given=settings.raw)

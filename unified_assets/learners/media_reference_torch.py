@@ -10,6 +10,7 @@ Vectors of a pretrained encoder stand beside the fixed features, as a block with
 left out choose it, nothing among the choices. Validation rows then tell what the vectors gave: the same fit once without them.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -123,7 +124,7 @@ class Reference(nn.Module):
     def encoder_gave(self) -> tuple[float, float] | None:
         """Shares of right answers to validation rows by a fit without an encoder's vectors and by one with them; None where neither was measured."""
         without, beside = self.gave.tolist() if hasattr(self, "gave") else (float("nan"),) * 2
-        return None if without != without else (without, beside)  # noqa: PLR0124 - not a number
+        return None if math.isnan(without) else (without, beside)
 
     def _rows(self, features: Tensor) -> Tensor:
         x = ((features - self.mean) / self.deviation).clamp(-5, 5)

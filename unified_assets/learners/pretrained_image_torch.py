@@ -29,10 +29,8 @@ class PictureEncoder:
     """An encoder from a folder (config.json, *.safetensors, preprocessor_config.json). `of` gives unit vectors."""
 
     def __init__(self, folder: Path) -> None:
-        self._model: Any = pretrained_torch.network("image", folder, needless=(*NEEDLESS, "pooler"))
-        self._first = any(name.endswith("cls_token") for name, _ in self._model.named_parameters())
-        if not self._first:
-            self._model = pretrained_torch.network("image", folder, needless=NEEDLESS)
+        self._model: Any = pretrained_torch.network("image", folder, needless=lambda model: (*NEEDLESS, *(["pooler"] if _has_first(model) else [])))
+        self._first = _has_first(self._model)
         self._form = _Form(folder)
         blank = np.zeros((1, 1, 3), np.uint8)
         self.width = int(pretrained_torch.read("image", folder, lambda _: self._vectors([blank]).shape[1]))
@@ -61,6 +59,11 @@ class PictureEncoder:
         if pooled is not None:
             return pooled
         return states.flatten(2).mean(dim=2) if states.dim() == MAPS else states.mean(dim=1)
+
+
+def _has_first(model: Any) -> bool:
+    """Whether there is a token for the picture as a whole; what pools the others is not used then."""
+    return any(name.endswith("cls_token") for name, _ in model.named_parameters())
 
 
 class _Form:

@@ -22,7 +22,7 @@ class SentenceEncoder:
     """An encoder from a folder (config.json, *.safetensors, a tokenizer). `of` gives unit vectors."""
 
     def __init__(self, folder: Path) -> None:
-        self._model: Any = pretrained_torch.network("text", folder, needless=("pooler",))  # words are pooled here
+        self._model: Any = pretrained_torch.network("text", folder, needless=lambda _: ("pooler",))  # words are pooled here
         self._tokenizer: Any = pretrained_torch.read("text", folder, lambda found: found.AutoTokenizer.from_pretrained(str(folder), **pretrained_torch.CLOSED))
         self._folder = folder
         self.width = int(self._model.config.hidden_size)

@@ -36,10 +36,10 @@ def read(kind: EncoderKind, folder: Path, load: Callable[[Any], Any]) -> Any:
         raise unusable(kind, folder, f"transformers cannot read it: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
 
 
-def network(kind: EncoderKind, folder: Path, *, needless: tuple[str, ...]) -> Any:
-    """The network in evaluation mode. `needless`: parts of a tensor's name without which it works. Raises InvalidSetting where others are missing."""
+def network(kind: EncoderKind, folder: Path, *, needless: Callable[[Any], tuple[str, ...]]) -> Any:
+    """The network in evaluation mode. `needless`: parts of tensors' names without which that network works. Raises InvalidSetting where others are missing."""
     given: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True, **CLOSED}
     model, told = read(kind, folder, lambda found: found.AutoModel.from_pretrained(str(folder), **given))
-    if absent := sorted(name for name in told["missing_keys"] if not any(part in name for part in needless)):
+    if absent := sorted(name for name in told["missing_keys"] if not any(part in name for part in needless(model))):
         raise unusable(kind, folder, f"its weights lack {len(absent)} tensors, {absent[0]} the first")
     return model.eval().requires_grad_(requires_grad=False)

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from unified_assets.core.errors import InvalidSetting, StaleSchema
-from unified_assets.store.local import Store, read_table
+from unified_assets.core.errors import InvalidSetting
+from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.training.logs import merge_logs, read_lines
 
@@ -82,12 +82,12 @@ def _paths(state: Path, examples: AbstractSet[str]) -> dict[str, str]:
     version = Store(state).current("allocation") if examples else None
     if version is None:
         return {}
+    known = pl.scan_parquet(version / "examples" / "*.parquet").filter(pl.col("example_id").is_in(sorted(examples)))
     try:
-        known = read_table(version / "examples", "examples", columns=["example_id", "inputs"])
-    except StaleSchema:
+        found = known.select("example_id", pl.col("inputs").list.first().struct.field("path")).collect(engine="streaming")
+    except pl.exceptions.PolarsError:  # a table of another version of this program
         return {}
-    found = known.filter(pl.col("example_id").is_in(sorted(examples))).with_columns(pl.col("inputs").list.first().struct.field("path"))
-    return dict(found.select("example_id", "path").iter_rows())
+    return dict(found.iter_rows())
 
 
 def _lessons(run_dir: Path) -> list[dict[str, Any]]:

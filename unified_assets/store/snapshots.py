@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,10 @@ def push(state: Path, url: str, log: Callable[[str], None] = lambda _: None, *, 
     objects, store = buckets.opened(url, field="state_url"), Store(state)
     home = state / "snapshots"
     home.mkdir(parents=True, exist_ok=True)
-    with store.lock("snapshot", wait=wait), tempfile.TemporaryDirectory(prefix=".tmp-", dir=home) as scratch:
+    with store.lock("snapshot", wait=wait), ExitStack() as stack:
+        for left in home.glob(".tmp-*"):  # the lock is held: whoever made it is dead
+            shutil.rmtree(left, ignore_errors=True)
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=".tmp-", dir=home))
         newest, mine = _newest(objects, url), _base(home, url)
         if newest != mine:
             raise AnotherMachine(url=url, mine=mine, newest=newest)
@@ -163,7 +166,7 @@ def keep(state: Path, url: str | None, log: Callable[[str], None], *, every_s: f
         push(state, url, log, wait=False)
     except BlockingIOError:
         return
-    except (UnifiedAssetsError, OSError, sqlite3.Error) as error:
+    except (UnifiedAssetsError, OSError, sqlite3.Error, pl.exceptions.PolarsError) as error:
         log(f"no snapshot was taken: {error}")
 
 
@@ -197,7 +200,11 @@ def _below(path: Path) -> Iterator[Path]:
     if path.is_symlink() or path.is_file():
         yield path
     elif path.is_dir():
-        for entry in sorted(path.iterdir()):
+        try:
+            entries = sorted(path.iterdir())
+        except FileNotFoundError:  # a run that goes on removes its old checkpoints
+            return
+        for entry in entries:
             if not _passing(entry.name):
                 yield from _below(entry)
 

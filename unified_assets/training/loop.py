@@ -17,7 +17,7 @@ from unified_assets.core.contracts import TaskData
 from unified_assets.core.errors import Diverged
 from unified_assets.store.local import write_text
 from unified_assets.training import checkpoints, encoders, knowledge, slots
-from unified_assets.training.exchange import lessons
+from unified_assets.training.exchange import Lesson, lessons
 from unified_assets.training.metrics import goodness, over_tasks, score
 from unified_assets.training.orders import RoundOrder, RoundReport
 from unified_assets.training.stability import stable
@@ -70,17 +70,17 @@ def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
     start_compute(order.threads)
     started, cpu, io_s = time.perf_counter(), time.process_time(), 0.0
     before = checkpoints.folder_of(order.checkpoints, order.round_index - 1)
-    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs) if "teaching" in order.preset.exchange else []
+    teaching, givers = _teaching(order), tuple[str, ...]()
 
     def attempt(factor: float, cuts: int) -> tuple[TrainingState, int, float | None, float]:
-        nonlocal io_s
+        nonlocal io_s, givers
         since = time.perf_counter()
         state = restore(order, cache, before)
         io_s += time.perf_counter() - since
         cache.state = None  # from here on it is ahead of the checkpoint
         state.progress.lr_scale *= factor
         state.progress.accumulate = max(state.progress.accumulate, cuts)
-        encoders.receive(order, state, taught=bool(teaching))
+        givers = encoders.receive(order, state, taught=bool(teaching))
         return (state, *run_steps(order, state, teaching))
 
     state, steps, train_loss, rate = stable(attempt, model=order.spec.name, round_index=order.round_index, batch_size=order.preset.batch_size, log=order.log)
@@ -103,7 +103,7 @@ def train_round(order: RoundOrder, cache: Cache) -> RoundReport:
         compute_s=time.perf_counter() - started,
         cpu_s=time.process_time() - cpu,
         io_s=io_s,
-        peers=tuple(sorted({peer for lesson in teaching for peer in lesson.peers})),
+        peers=tuple(sorted({*givers, *(peer for lesson in teaching for peer in lesson.peers)})),
         lessons={lesson.task: lesson.kappa for lesson in teaching},
         improved=improved,
     )
@@ -119,7 +119,7 @@ def refit(order: RoundOrder, cache: Cache) -> RoundReport:
     start_compute(order.threads)
     started, cpu = time.perf_counter(), time.process_time()
     before = checkpoints.folder_of(order.checkpoints, order.round_index - 1)
-    teaching = lessons(_own_slot(order), order.peers, order.tasks, order.pairs)
+    teaching = _teaching(order)
 
     def attempt(factor: float, cuts: int) -> tuple[TrainingState, int, float | None, float]:
         state = restore(order, cache, before)
@@ -212,8 +212,12 @@ def _takes_part(order: RoundOrder) -> bool:
     return bool(order.spec.teaches or order.peers or order.spec.pair_roles)
 
 
-def _own_slot(order: RoundOrder) -> Path | None:
-    return slots.find(order.knowledge_dir, order.spec.name, order.taught_by) if order.peers else None
+def _teaching(order: RoundOrder) -> list[Lesson]:
+    """What peers' answers of an earlier round teach, where that channel is on."""
+    if "teaching" not in order.preset.exchange or not order.peers:
+        return []
+    own = slots.find(order.knowledge_dir, order.spec.name, order.taught_by)
+    return lessons(own, order.peers, order.tasks, order.pairs)
 
 
 def _make(order: RoundOrder) -> tuple[Any, list[Any]]:

@@ -78,6 +78,24 @@ def test_names_that_can_be_no_file_are_told_and_nothing_is_written_outside_the_r
     with pytest.raises(BucketUnreachable, match="a link stands in its way"):
         fetch(settings)
     assert not list((tmp_path / "outside").iterdir())
+    put(bucket, **{"trap/deep/er/evil.txt": b"evil"})
+    with pytest.raises(BucketUnreachable, match="a link stands in its way"):
+        fetch(settings)
+    assert not list((tmp_path / "outside").iterdir())  # nor a folder
+    (tmp_path / "outside" / "mine.txt").write_text("mine")
+    (settings.raw / ".fetching-planted").symlink_to(tmp_path / "outside")
+    with pytest.raises(BucketUnreachable):
+        fetch(settings)
+    assert (tmp_path / "outside" / "mine.txt").read_text() == "mine"
+
+
+def test_what_a_killed_fetch_left_is_removed(bucket, settings):
+    left = settings.raw / ".fetching-left"
+    left.mkdir(parents=True)
+    (left / "0").write_text("half an object")
+    put(bucket, **{"one.txt": b"whole"})
+    fetch(settings)
+    assert {path.name for path in settings.raw.iterdir()} == {"one.txt"}
 
 
 def test_files_of_ones_own_in_the_raw_root_stay(bucket, settings):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,44 @@ def test_a_link_that_leads_outside_by_way_of_another_link_is_refused(bucket, tmp
     with pytest.raises(NothingToPull, match="'p/q/r', outside of the state folder"):
         pull(tmp_path / "back", URL)
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_come_and_go_while_it_is_pushed_do_no_harm(bucket, state, tmp_path):
+    over, home = threading.Event(), state / "runs" / "r" / "checkpoints"
+
+    def churn():
+        number = 0
+        while not over.is_set():
+            (home / f"round_{number}").mkdir(parents=True)
+            (home / f"round_{number}" / "weights").write_text("w")
+            if number > 1:
+                shutil.rmtree(home / f"round_{number - 2}")
+            number += 1
+
+    churner = threading.Thread(target=churn)
+    churner.start()
+    try:
+        assert [push(state, URL).number for _ in range(8)] == list(range(1, 9))
+    finally:
+        over.set()
+        churner.join()
+    assert pull(tmp_path / "back", URL).number == 8
+
+
+def test_what_a_killed_push_left_is_removed_and_no_part_of_a_snapshot(bucket, state):
+    left = state / "snapshots" / ".tmp-left"
+    left.mkdir(parents=True)
+    (left / "0").write_text("half a copy")
+    push(state, URL)
+    assert not left.exists()
+
+
+def test_a_snapshot_that_cannot_be_taken_in_a_run_is_told_and_stops_nothing(bucket, state):
+    push(state, URL)
+    (state / "snapshots" / "last.parquet").write_bytes(b"no table")
+    said = []
+    keep(state, URL, said.append)
+    assert said[0].startswith("no snapshot was taken: ")
 
 
 def test_a_file_that_grows_while_it_is_pushed_comes_back_whole_at_some_moment(bucket, state, tmp_path):

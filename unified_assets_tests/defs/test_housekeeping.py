@@ -129,6 +129,16 @@ def test_the_sample_is_used_while_raw_is_empty_and_set_aside_afterwards(tmp_path
     assert not (tmp_path / "state").exists()
 
 
+def test_with_a_bucket_the_samples_state_is_set_aside_before_anything_is_fetched(tmp_path):
+    (tmp_path / "sample").mkdir()
+    (tmp_path / "sample" / "a.txt").write_text("x", encoding="utf-8")
+    journal.write_json(tmp_path / "state" / "lake.json", {"raw": str(tmp_path / "sample")})
+    said, given = [], settings(tmp_path).model_copy(update={"raw_url": "s3://lake/raw"})
+    assert choose_lake(given, or_sample=True, say=said.append) == given
+    assert said == [f"s3://lake/raw holds files of your own now: the state of the sample lake is kept as {tmp_path / 'state.sample'}"]
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_preset_of_ones_own_is_kept_with_the_state_whatever_becomes_of_its_file(tmp_path):
     given = tmp_path / "mine.yaml"
     given.write_text("epochs: 6\ncheckpoint_interval: 2\nepoch_steps: {logic_model: [3, 9]}\ntarget_models: [logic_model]\n", encoding="utf-8")

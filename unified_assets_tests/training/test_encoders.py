@@ -90,6 +90,8 @@ def test_a_model_with_few_labels_goes_on_from_its_peers_trunk(shared, alone):
     assert weights["arm"] == alone["arm"]  # it only gives
     assert weights["ear"] != alone["ear"]
     assert [line for line in log if "trunk" in line] == [f"round {index}: goes on from the image trunk of arm" for index in (2, 3)]
+    rounds = [json.loads(line) for line in (run_dir / "rounds" / "ear.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["peers"] for row in rounds if not row["refit"]] == [[], ["arm"], ["arm"]]
     last = load_file(str(run_dir / "models" / "ear" / "checkpoints" / "round_0003" / "weights.safetensors"))
     given = load_file(str(run_dir / "knowledge" / "round_0002" / "arm" / FILE))
     for name in ("0.weight", "0.bias", "1.weight", "1.bias"):
