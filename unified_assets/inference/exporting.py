@@ -128,7 +128,7 @@ def _torchscript(model: str, graph: Any, examples: dict[int, list[Any]], file: P
 
 def _onnx(model: str, graph: Any, examples: dict[int, list[Any]], file: Path, about: str) -> None:
     import onnx  # type: ignore[import-not-found, unused-ignore]
-    import onnxruntime  # type: ignore[import-not-found, unused-ignore]
+    import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
     import torch
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
