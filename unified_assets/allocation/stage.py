@@ -5,16 +5,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from unified_assets.allocation import unchanged
 from unified_assets.allocation.continuing import continued
 from unified_assets.allocation.declared import folders_with_train, resolve, stands_apart
 from unified_assets.allocation.digests import memory_of, modality_digests, model_digests
 from unified_assets.allocation.label_issues import LabelIssues, find_label_issues
 from unified_assets.allocation.ledger import Ledger, Uses
-from unified_assets.allocation.overrides import is_config, load_overrides
+from unified_assets.allocation.overrides import Overrides, is_config, load_overrides
 from unified_assets.allocation.pair_sides import place_pairs
 from unified_assets.allocation.pairing import pairs_of
 from unified_assets.allocation.probing import shortcut, suspects
@@ -56,6 +57,14 @@ class Work:
     notes: list[str]
     left: dict[str, dict[str, tuple[str, int]]] = field(default_factory=lambda: defaultdict(dict))
     contradictory: list[Left] = field(default_factory=list)
+    sound: bool = True  # False: a file could not be read or an adapter failed, which may be otherwise the next time
+
+
+class Given(NamedTuple):
+    """What a person says, and all files with their verdicts, as of `usable_files`."""
+
+    overrides: Overrides
+    files: pl.DataFrame
 
 
 def _silent(_line: str) -> None:
@@ -74,13 +83,18 @@ def allocate(
     specs = plugins.models() if specs is None else specs
     store = Store(settings.state)
     store.bind(settings.raw)
-    work = propose(settings, store, plugins.adapters() if adapters is None else adapters, log)
+    adapters = plugins.adapters() if adapters is None else adapters
+    given = Given(load_overrides(settings), usable_files(store.table("catalog"), store.table("quality_report")))
+    inputs = unchanged.inputs_of(given.files, given.overrides, specs, adapters)
+    if (told := unchanged.read(store.current("allocation"), inputs)) is not None:
+        log("allocation: nothing that it depends on has changed")
+        return AllocationSummary(**{**told, "seconds": time.monotonic() - started})
+    work = propose(settings, store, adapters, given, log)
     before = {task: tuple(classes) for task, classes in store.table("tasks").select("task", "classes").iter_rows()}
     sides = divide(work, memory_of(store.table("splits")))
     frames = _frames(work, sides, specs, before)
     digests = model_digests(frames["examples"], specs)
     by_modality = modality_digests(frames["allocation"])
-    _publish(store, frames)
     summary = AllocationSummary(
         digests=by_modality,
         model_digests=digests,
@@ -91,14 +105,14 @@ def allocate(
         notes=tuple(work.notes),
         labels=find_label_issues(settings, store.table("catalog"), work.contradictory, frames["examples"]),
     )
+    _publish(store, frames, inputs if work.sound else None, summary)
     log(f"allocation: {len(summary.tasks)} tasks, {len(frames['examples'])} rows of examples, {summary.files} files in {summary.seconds:.1f} s")
     return summary
 
 
-def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], log: Callable[[str], None]) -> Work:
+def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], given: Given, log: Callable[[str], None]) -> Work:
     """Every label space and pair of the usable files."""
-    overrides = load_overrides(settings)
-    files = usable_files(store.table("catalog"), store.table("quality_report"))
+    overrides, files = given
     usable = files.filter(pl.col("refusal").is_null() & ~pl.col("path").map_elements(lambda path: is_config(path, settings), return_dtype=pl.Boolean))
     view = Lake(settings.raw, usable, overrides)
     found, notes = collect(view, adapters, overrides, log, lambda spaces: continued(spaces, usable, store.table("tasks"), lambda: store.table("examples")))
@@ -110,7 +124,8 @@ def propose(settings: Settings, store: Store, adapters: Mapping[str, Adapter], l
             "path", "file_id", "modality", "near_duplicate_group", "channels", "media_type", "size_bytes", "duration_s", "sample_rate_hz", "width", "height"
         ).to_dicts()
     }
-    return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes)
+    failed = any(note.startswith(f"adapter {name} failed:") for note in notes for name in adapters)
+    return Work(files=files.sort("path"), by_path=by_path, found=found, notes=notes, sound=not failed and not view.unread)
 
 
 def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
@@ -237,10 +252,12 @@ def _tasks(
         }
 
 
-def _publish(store: Store, frames: Mapping[str, pl.DataFrame]) -> None:
+def _publish(store: Store, frames: Mapping[str, pl.DataFrame], inputs: str | None, summary: AllocationSummary) -> None:
     def write(folder: Path) -> None:
         for name, frame in frames.items():
             write_table(folder, name, frame)
+        if inputs is not None:
+            unchanged.write(folder, inputs, summary)
 
     store.publish("allocation", write)
 

@@ -21,6 +21,7 @@ class Lake:
 
     def __init__(self, root: Path, files: pl.DataFrame, overrides: Overrides) -> None:
         self.root, self.files, self.overrides = root, files, overrides
+        self.unread = set[str]()  # paths that could no longer be read
         self._texts: dict[str, DecodedText] = {}
         self._kept = 0
         self._types: dict[str, str] = dict(files.select("path", "media_type").iter_rows())
@@ -37,6 +38,7 @@ class Lake:
                     data = stream.read(BYTES_READ + 1)
             except (UnreadableFile, OSError):
                 data = b""
+                self.unread.add(path)
             self._texts[path] = DecodedText(text=text_of(data[:BYTES_READ], whole=len(data) <= BYTES_READ), encoding="", cut=len(data) > BYTES_READ)
             self._kept += len(self._texts[path].text)
         return self._texts[path]

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -171,6 +172,34 @@ def test_nothing_changes_where_nothing_changed(lake, specs):
     assert {name for name in grown.digests if grown.digests[name] != first.digests[name]} == {"text"}
 
 
+def test_an_allocation_is_kept_while_nothing_that_it_depends_on_changes(lake, specs):
+    files = folders() | {"asks.csv": intents(), "twice/cat/a.png": "same", "twice/dog/b.png": "same"}
+    settings = lake(files)
+    first, lines = allocate(settings, lambda _line: None, specs), list[str]()
+    published = Store(settings.state).current("allocation")
+    again = allocate(settings, lines.append, specs)
+    assert lines == ["allocation: nothing that it depends on has changed"]
+    assert replace(again, seconds=0) == replace(first, seconds=0)
+    assert Store(settings.state).current("allocation") == published
+    newer = {name: replace(spec, version="2") if name == "math_model" else spec for name, spec in specs.items()}
+    (settings.raw / "unified.yaml").write_text("split: {'pets/cat/*': test}\n")
+    for given, changed in ((specs, "what a person says"), (newer, "a model")):
+        lines.clear()
+        allocate(settings, lines.append, given)
+        assert "nothing" not in lines[0], changed
+
+
+def test_an_allocation_that_missed_something_is_made_again(lake, specs):
+    settings = lake(folders() | {"asks.csv": intents()})
+    read = settings.raw / "asks.csv"
+    text = read.read_bytes()
+    read.unlink()
+    missed = allocate(settings, lambda _line: None, specs)
+    read.write_bytes(text)
+    whole = allocate(settings, lambda _line: None, specs)
+    assert len(whole.tasks) == len(missed.tasks) + 1
+
+
 def test_files_of_one_stem_are_pairs_with_one_id_for_all_models(lake, specs):
     files = {f"shots/c{n}.{extension}": f"{extension}{n}" for n in range(10) for extension in ("png", "wav")}
     summary, found = run(lake(files), specs)
@@ -296,8 +325,6 @@ def test_every_reason_of_the_ledger_says_what_and_why(lake, specs):
 
 
 def test_an_adapter_that_fails_costs_only_its_own_tasks(lake, specs):
-    from dataclasses import replace
-
     from unified_assets.core import plugins
 
     def broken(_view):
