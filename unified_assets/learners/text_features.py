@@ -10,7 +10,7 @@ import numpy as np
 from unified_assets.core.contracts import TaskData
 from unified_assets.learners import symbolic_columns, symbolic_equations, symbolic_order, symbolic_percent, symbolic_rules, text_problem
 from unified_assets.learners.text_edits import MOST_WORDS, edits
-from unified_assets.learners.text_grams import RowBuilder, SparseRows, char_grams, word_grams, words
+from unified_assets.learners.text_grams import CharGrams, RowBuilder, SparseRows, word_grams, words
 from unified_assets.learners.text_overlap import NAMES, STOP, overlap
 from unified_assets.learners.text_polarity import monotone
 
@@ -73,7 +73,7 @@ def sentence(data: TaskData) -> Features:
         marked = dict(MARKED.findall(whole)) if "<e1>" in whole else {}
         plain = re.sub(r"</?e[12]>", "", whole)
         by_role = () if single else (gram for name, text in parts.items() for gram in word_grams(words(text), f"{name}:"))
-        builder.add(word_grams(words(plain)), char_grams(plain), by_role, _places(whole) if len(marked) == 2 else ())
+        builder.add(word_grams(words(plain)), CharGrams(plain), by_role, _places(whole) if len(marked) == 2 else ())
         dense.append(np.asarray([np.log1p(len(plain)), float(len(marked) == 2)], np.float32))
     return _rows(len(data), dense, builder)
 
@@ -139,7 +139,7 @@ def question(data: TaskData) -> Features:
     builder, dense = RowBuilder(), []
     for context, asked in zip(role(data, "context", "premise", "text"), role(data, "question", "hypothesis"), strict=True):
         crossed = symbolic_percent.crossed(context, asked)
-        builder.add(crossed, word_grams(words(asked)), word_grams(words(context)), char_grams(asked[:500]))
+        builder.add(crossed, word_grams(words(asked)), word_grams(words(context)), CharGrams(asked[:500]))
         numbers = symbolic_percent.dense(context, asked)
         dense.append(np.concatenate([overlap(context, asked), numbers, _verdict(context, asked)]))
     return _rows(len(data), dense, builder)
@@ -172,7 +172,7 @@ def choice(data: TaskData) -> Features:
             plain = LETTER.sub("", option)
             theirs = [word for word in words(plain)[:40] if word not in STOP]
             ordered = [f"{w}>{v}" if asked != "cause" else f"{v}>{w}" for w in content[:12] for v in theirs[:12]]
-            builder.add(word_grams(words(plain), f"{asked}:"), ordered, char_grams(plain[:300]))
+            builder.add(word_grams(words(plain), f"{asked}:"), ordered, CharGrams(plain[:300]))
             dense.append(np.concatenate([overlaps[place], relative[place], judged[place], reached[place], [place / max(len(options) - 1, 1)]]))
         starts.append(starts[-1] + len(options))
     return _rows(len(data), dense, builder, np.asarray(starts))

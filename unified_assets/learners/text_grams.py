@@ -3,7 +3,6 @@
 import re
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 TEXT_LIMIT = 8000  # characters of one text that are looked at
+COUNTED_AT_ONCE = 1 << 20  # features
 WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
 
 
@@ -45,35 +45,85 @@ class WeighedRows:
         return self.ids[flat], self.values[flat], offsets
 
 
+class _Codes(dict[str, int]):
+    """Feature → crc32 of the number of its block and itself."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__()
+        self._start = zlib.crc32(f"{block} ".encode())
+
+    def __missing__(self, feature: str) -> int:
+        code = self[feature] = zlib.crc32(feature.encode("utf-8", "surrogatepass"), self._start)
+        return code
+
+
+class _WordCodes(dict[str, "array[int]"]):
+    """Word → codes of its character n-grams in a block."""
+
+    def __init__(self, codes: _Codes) -> None:
+        super().__init__()
+        self._codes = codes
+
+    def __missing__(self, word: str) -> "array[int]":
+        found = self[word] = array("I", map(self._codes.__getitem__, word_char_grams(word)))
+        return found
+
+
+@dataclass(frozen=True)
+class CharGrams:
+    """A block of features: the character n-grams of the words of a text. Words that come again are taken apart once."""
+
+    text: str
+
+
 class RowBuilder:
     """Collects rows of string features; the same strings always give the same hashes."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._hashes, self._counts, self._blocks, self._offsets = array("q"), array("f"), array("B"), array("q", [0])
+        self._codes: list[_Codes] = []
+        self._of_words: list[_WordCodes] = []
+        self._waiting, self._spans, self._blocks = array("I"), array("q"), array("q", [0])  # features; their number in each block; blocks up to each row
+        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def add(self, *blocks: Iterable[str]) -> None:
+    def add(self, *blocks: Iterable[str] | CharGrams) -> None:
         """Append one row; each argument is a block of features (repeats are counted)."""
-        codes = self._codes
+        while len(self._codes) < len(blocks):
+            self._codes.append(_Codes(len(self._codes)))
+            self._of_words.append(_WordCodes(self._codes[-1]))
+        waiting = self._waiting
         for number, features in enumerate(blocks):
-            for feature, count in Counter(features).items():
-                key = f"{number} {feature}"
-                code = codes.get(key)
-                if code is None:
-                    code = codes[key] = zlib.crc32(key.encode("utf-8", "surrogatepass"))
-                self._hashes.append(code)
-                self._counts.append(count)
-                self._blocks.append(number)
-        self._offsets.append(len(self._hashes))
+            before = len(waiting)
+            if isinstance(features, CharGrams):
+                of_words = self._of_words[number]
+                for word in features.text[:TEXT_LIMIT].lower().split():
+                    waiting.extend(of_words[word])
+            else:
+                waiting.extend(map(self._codes[number].__getitem__, features))
+            self._spans.append(len(waiting) - before)
+        self._blocks.append(self._blocks[-1] + len(blocks))
+        if len(waiting) >= COUNTED_AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        """Repeats of the features that wait, counted row by row and block by block, in order of their first appearance."""
+        codes, spans, ends = np.array(self._waiting, np.int64), np.array(self._spans), np.array(self._blocks)
+        widths = np.diff(ends)
+        row = np.repeat(np.arange(len(widths)), widths)
+        block = np.arange(len(spans)) - np.repeat(ends[:-1], widths)
+        bag = np.repeat(row << 8 | block, spans)
+        _, first, count = np.unique(bag << 32 | codes, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        first = first[order]
+        lengths = np.bincount(bag[first] >> 8, minlength=len(widths))
+        self._parts.append((lengths, codes[first], count[order].astype(np.float32), (bag[first] & 255).astype(np.uint8)))
+        self._waiting, self._spans, self._blocks = array("I"), array("q"), array("q", [0])
 
     def rows(self) -> SparseRows:
         """What was added so far."""
-        return SparseRows(
-            np.frombuffer(self._offsets, np.int64).copy(),
-            np.frombuffer(self._hashes, np.int64).copy() if self._hashes else np.zeros(0, np.int64),
-            np.frombuffer(self._counts, np.float32).copy() if self._hashes else np.zeros(0, np.float32),
-            np.frombuffer(self._blocks, np.uint8).copy() if self._hashes else np.zeros(0, np.uint8),
-        )
+        self._count()
+        lengths, hashes, counts, blocks = (np.concatenate(found) for found in zip(*self._parts, strict=True))
+        self._parts = [(lengths, hashes, counts, blocks)]
+        return SparseRows(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), hashes, counts, blocks)
 
 
 def words(text: str) -> list[str]:
@@ -89,13 +139,12 @@ def word_grams(tokens: Sequence[str], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{left} {right}"
 
 
-def char_grams(text: str, low: int = 2, high: int = 5) -> Iterator[str]:
-    """Character n-grams inside words, each word padded with a blank on either side."""
-    for word in text[:TEXT_LIMIT].lower().split():
-        padded = f" {word[:60]} "
-        for size in range(low, high + 1):
-            for start in range(len(padded) - size + 1):
-                yield padded[start : start + size]
+def word_char_grams(word: str, low: int = 2, high: int = 5) -> Iterator[str]:
+    """Character n-grams of a word of at most 60 characters, a blank on either side, shortest first."""
+    padded = f" {word[:60]} "
+    for size in range(low, high + 1):
+        for start in range(len(padded) - size + 1):
+            yield padded[start : start + size]
 
 
 def fit_index(sparse: SparseRows, rows: np.ndarray, *, limit: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, pairwise
 
 import numpy as np
 
-from unified_assets.learners.text_grams import char_grams, words
+from unified_assets.learners.text_grams import word_char_grams, words
 
 NEGATIONS = frozenset({"not", "no", "never", "n't", "none", "nobody", "nothing", "neither", "nor", "without", "cannot"})
 PRONOUNS = frozenset({"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "i", "we", "you"})
@@ -42,7 +43,7 @@ def overlap(first: str, second: str) -> np.ndarray:
         share(len(shared), len(one | two)),
         share(len(shared), len(two)),
         share(len(shared), len(one)),
-        cosine(Counter(char_grams(first[:2000], 3, 4)), Counter(char_grams(second[:2000], 3, 4))),
+        cosine(_counted(first[:2000]), _counted(second[:2000])),
         share(len(shared_content), len(content_one | content_two)),
         share(len(shared_content), len(content_two)),
         share(len(stems_one & stems_two), len(stems_two)),
@@ -63,6 +64,17 @@ def overlap(first: str, second: str) -> np.ndarray:
     return np.asarray(values, np.float32)
 
 
+@lru_cache(maxsize=64)
+def _counted(text: str) -> Counter[str]:
+    """Character n-grams of a text, which is compared with several others in a row."""
+    return Counter(chain.from_iterable(map(_of_word, text.lower().split())))
+
+
+@lru_cache(maxsize=1 << 13)
+def _of_word(word: str) -> tuple[str, ...]:
+    return tuple(word_char_grams(word, 3, 4))
+
+
 def share(part: float, whole: float) -> float:
     """Part of a whole; nothing of nothing is 0."""
     return part / whole if whole else 0.0
@@ -77,12 +89,11 @@ def cosine(one: Mapping[str, int], two: Mapping[str, int]) -> float:
 
 def longest_run(left: Sequence[str], right: Sequence[str]) -> int:
     """Length of the longest run of words that both share."""
-    best, previous = 0, [0] * (len(left) + 1)
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(left):
+        places.setdefault(word, []).append(place)
+    best, previous = 0, dict[int, int]()
     for word in right:
-        row = [0] * (len(left) + 1)
-        for place, other in enumerate(left):
-            if word == other:
-                row[place + 1] = previous[place] + 1
-                best = max(best, row[place + 1])
-        previous = row
+        previous = {place: previous.get(place - 1, 0) + 1 for place in places.get(word, ())}
+        best = max(best, max(previous.values(), default=0))
     return best

@@ -6,7 +6,7 @@ import torch
 
 from unified_assets.learners.symbolic_equations import equations
 from unified_assets.learners.text_edits import edits
-from unified_assets.learners.text_grams import RowBuilder, char_grams, fit_index, weigh, word_grams
+from unified_assets.learners.text_grams import CharGrams, RowBuilder, fit_index, weigh, word_grams
 from unified_assets.learners.text_polarity import direction, monotone, polarity
 from unified_assets.learners.text_problem import equation_features, read
 from unified_assets.learners.text_start import linear_start
@@ -17,7 +17,7 @@ from unified_assets.learners.text_tokens import tokenize
 def _rows(*texts):
     builder = RowBuilder()
     for text in texts:
-        builder.add(word_grams(text.split()), char_grams(text))
+        builder.add(word_grams(text.split()), CharGrams(text))
     return builder.rows()
 
 
