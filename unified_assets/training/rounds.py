@@ -1,4 +1,4 @@
-"""One model's whole training in a run: baselines, preparation, rounds with a barrier between, test metrics.
+"""One model's whole training in a run: preparation, rounds with a barrier between, baselines, test metrics.
 
 It holds its lock and its memory while it lives, cores and a GPU only while a round computes. Killed at any point and started
 again, it goes on from its last checkpoint to the same bits.
@@ -28,6 +28,7 @@ from unified_assets.training.results import read_results
 from unified_assets.training.state import Progress
 
 WORDS_ROUND, BASELINE_ROUND, PREPARATION = -2, -1, 0
+BASELINE_SHARE = 0.05  # of a model's work: what a baseline is taken for in the queue of leases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,7 @@ class _Training:
     ablation: Sequence[Mapping[str, Any]] = ()  # what trainings with other channels or seeds came to
     effect: Sequence[str] = ()  # channels that concern this model
     _measured_s: float = 0.0
+    _prepared_s: float = 0.0
 
     def share_words(self, texts: Mapping[str, Path]) -> None:
         """Give the tasks the word vectors of the run."""
@@ -202,26 +204,29 @@ class _Training:
             yield index, report
 
     def run(self, dataset: Dataset, folder: Path, initial: Path | None) -> ModelOutcome:
-        """Whatever is left to do."""
+        """Whatever is left to do. Baselines come last: peers wait for rounds, and nobody for baselines."""
         order, there = self.order, self.computing()
-        references = self._references(there, order.checkpoints if dataset.folder is None else dataset.folder)
-        closing = Closing(folder=folder, dataset=dataset.digest, baselines=references, ablation=self.ablation, effect=self.effect)
         done = checkpoints.newest(order.checkpoints)
         if done is None:
             with self._lease(PREPARATION, there) as lease:
+                began = time.monotonic()
                 there.prepare(order.on(threads=lease.threads, device="cpu"), initial)
-            done = 0
+            done, self._prepared_s = 0, time.monotonic() - began
         elif done:
             self.sink.log(f"{order.spec.name} goes on after round {done} of {order.plan.rounds}")
-        started, results = time.monotonic(), None
-        while results is None and self._progress(done).refit is None and done < order.plan.rounds and not self._stopped(done + 1):
+        started = time.monotonic()
+        last = self._progress(done).refit is not None or done == order.plan.rounds or self._stopped(done + 1)
+        while not last:
             done += 1
-            results = self._round(done, there, started, closing)
-        if results is None and self._refits(done):
-            results = self._refit(done + 1, there, started, closing)
-        if results is None:
-            with self._lease(max(1, done), there) as lease:
-                results = self._finish(done, there, closing, lease)
+            last = self._round(done, there, started)
+        if self._refits(done):
+            done += 1
+            self._refit(done, there, started)
+        references = self._references(there, order.checkpoints if dataset.folder is None else dataset.folder)
+        closing = Closing(folder=folder, dataset=dataset.digest, baselines=references, ablation=self.ablation, effect=self.effect)
+        slots.end(order.knowledge_dir, order.spec.name, done)  # where the last round was not known to be the last
+        with self._lease(max(1, done), there) as lease:
+            results = there.finish(_at(order, done, {}).on(threads=lease.threads, device=lease.device), closing)
         for task in results["tasks"]:
             self.sink.result(task["task"], task)
         return ModelOutcome(folder=folder, results=results, rounds=int(results["rounds"]), skipped=False)
@@ -236,8 +241,8 @@ class _Training:
 
         return baselines.measure(order.spec, order.tasks, folder, reference=reference, log=self.sink.log)
 
-    def _round(self, index: int, there: Computing, started: float, closing: Closing) -> dict[str, Any] | None:
-        """One round; with what follows it, where it is the last: the refit, or the final figures under the same lease."""
+    def _round(self, index: int, there: Computing, started: float) -> bool:
+        """One round; whether it was the last."""
         order = self.order
         waited = time.monotonic()
         peers = self._peers(index, there)
@@ -248,9 +253,7 @@ class _Training:
             if last:
                 slots.end(order.knowledge_dir, order.spec.name, index)
             self._report(index, report, wait_s=wait_s, started=started)
-            if last and not self._refits(index):
-                return self._finish(index, there, closing, lease)
-        return self._refit(index + 1, there, started, closing) if last else None
+        return last
 
     def _refits(self, last: int) -> bool:
         """Whether a refit follows this round, which is the last."""
@@ -260,8 +263,8 @@ class _Training:
     def _progress(self, index: int) -> Progress:
         return checkpoints.progress(checkpoints.folder_of(self.order.checkpoints, index))
 
-    def _refit(self, index: int, there: Computing, started: float, closing: Closing) -> dict[str, Any]:
-        """The refit and the final figures, under one lease."""
+    def _refit(self, index: int, there: Computing, started: float) -> None:
+        """Go on for a while from the best weights, with the validation side, too."""
         order, waited = self.order, time.monotonic()
         slots.end(order.knowledge_dir, order.spec.name, index - 1)
         peers = self._peers(index - 1, there)
@@ -269,7 +272,6 @@ class _Training:
             wait_s = time.monotonic() - waited
             report = there.train(replace(_at(order, index, peers), refit=True).on(threads=lease.threads, device=lease.device))
             self._report(index, report, wait_s=wait_s, started=started, refit=True)
-            return self._finish(index, there, closing, lease)
 
     def _peers(self, index: int, there: Computing) -> dict[str, Path]:
         """What to learn from in a round: the slots of the round before; a champion's knowledge where there is a tombstone."""
@@ -301,7 +303,6 @@ class _Training:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         mine = self.order.plan
-        left = 1.0 - max(0, index - 1) / mine.rounds
         with (
             self.broker.round(
                 mine.model,
@@ -311,7 +312,7 @@ class _Training:
                 device=mine.device if index > PREPARATION else "cpu",
                 gpu_memory_gib=mine.gpu_memory_gib,
                 priority=mine.priority,
-                remaining=self._remaining_s(index, left),
+                remaining=self._remaining_s(index),
                 log=self.run_dir / "leases" / f"{mine.model}.jsonl",
                 waiting=self.sink.waiting,
                 leave_gpu=_nothing if there is None else there.leave_device,
@@ -321,10 +322,17 @@ class _Training:
             loop.start_compute(mine.threads)
             yield lease
 
-    def _remaining_s(self, index: int, left: float) -> float:
-        """Work that is left: as measured over the rounds done, before that as the plan guesses."""
-        done = self._measured_s / max(1, index - 1) if index > 1 and self._measured_s else 0.0
-        return done * self.order.plan.rounds * left if done else self.order.plan.work_s * left
+    def _remaining_s(self, index: int) -> float:
+        """Work that is left: as measured over the rounds done, before that as the plan guesses; of a refit, what such a round and the preparation took."""
+        plan = self.order.plan
+        left = 1.0 - max(0, index - 1) / plan.rounds
+        if index == BASELINE_ROUND:
+            return plan.work_s * BASELINE_SHARE
+        if index <= 1 or not self._measured_s:
+            return plan.work_s * left
+        a_round = self._measured_s / (index - 1)
+        refit = a_round / 2 + self._prepared_s if self.order.preset.refit else 0.0
+        return a_round * plan.rounds * max(0.0, left) + refit
 
     def _stopped(self, index: int) -> bool:
         """Whether no further round is worth it: no better score for `patience` rounds, or the time is spent."""
@@ -360,11 +368,6 @@ class _Training:
             self.sink.log(f"round {index}: {task} learned from {', '.join(report.peers)} on pairs (kappa {kappa:.2f})")
         left = max(0, self.order.plan.rounds - index)
         self.sink.round_done(row, report.scores, left * (time.monotonic() - started) / max(1, index) if left else 0.0)
-
-    def _finish(self, index: int, there: Computing, closing: Closing, lease: Lease) -> dict[str, Any]:
-        """Test metrics of the best weights up to a round."""
-        slots.end(self.order.knowledge_dir, self.order.spec.name, index)  # where the last round was not known to be the last
-        return there.finish(_at(self.order, index, {}).on(threads=lease.threads, device=lease.device), closing)
 
 
 def _at(order: RoundOrder, index: int, peers: Mapping[str, Path]) -> RoundOrder:
