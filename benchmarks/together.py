@@ -28,7 +28,7 @@ from unified_assets.compute.inventory import usable_cores
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
 
-LOOK_S = 0.5
+LOOK_S = 2.0  # the kernel walks all pages of a process for one look
 
 
 def main() -> None:

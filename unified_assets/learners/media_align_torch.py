@@ -2,9 +2,12 @@
 
 The contrastive loss is the symmetric InfoNCE of CLIP (Radford et al. 2021) between every two roles that a pair has. What the
 network counts beside a linear classifier of the same media's fixed features, each task's validation part decides.
+
+Where pairs show more files of a task's kind than it has labels, and files that were held out find their partners, the nearest
+class in that space answers: pairs have laid out what the few labels only name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -23,7 +26,7 @@ from unified_assets.learners.media_cache import RowCache
 from unified_assets.learners.media_grounding import SIZE as GROUNDING
 from unified_assets.learners.media_grounding import grounding
 from unified_assets.learners.media_pretrained_torch import picture_vectors
-from unified_assets.learners.media_reference_torch import NETWORK_ALONE, Reference, answers, fit_reference, head_name, settle_reference
+from unified_assets.learners.media_reference_torch import NETWORK_ALONE, Prototypes, Reference, answers, fit_reference, head_name, settle_reference
 from unified_assets.learners.media_towers_torch import ClipTower, PictureTower, SoundTower, TextTower, fixed_width, text_of
 from unified_assets.learners.scene_claims import CLAIMS, claims
 
@@ -68,6 +71,7 @@ class AlignLearner(nn.Module):
         plain = {name: task for name, task in self.tasks.items() if task["inputs"] and not task["texts"]}
         seen = {name: (_fixed_inputs(task, own_side=True), len(task["classes"]), task.get("vectors", 0)) for name, task in plain.items()}
         self.reference = nn.ModuleDict({self.keys[name]: Reference(*sizes) for name, sizes in seen.items()})
+        self.placed = nn.ModuleDict({self.keys[name]: Prototypes(space * len(task["inputs"]), len(task["classes"])) for name, task in plain.items()})
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack this form
 
     @staticmethod
@@ -151,6 +155,43 @@ class AlignLearner(nn.Module):
             if (reference := self.reference_of(data.info.task)) is not None:
                 settle_reference(reference, data, lambda rows, mix, data=data: self._log_probs(data, rows, mix))  # type: ignore[misc]
 
+    def settle_space(self, tasks: Sequence[TaskData], pairs: TaskData, kinds: Collection[str], *, weigh: bool) -> None:
+        """Find each task's classes in the space where pairs of the `kinds` outnumber labels; else it counts nothing there.
+
+        The validation part decides what the other answers count beside it; without `weigh`, that stays as it is.
+        """
+        self.eval()
+        for data in tasks:
+            found, task = self._placed_of(data.info.task), self.tasks[data.info.task]
+            if found is None:
+                continue
+            wanted, before = {kind for _, kind in task["inputs"]}, found.mix.clone()
+            found.mix.copy_(torch.tensor(NETWORK_ALONE))
+            if not wanted <= set(kinds) or len(data.rows("train")) >= self._shown(pairs, wanted) or (not weigh and before[1] == 0):
+                continue
+            fit_reference(found, data, lambda rows, data=data: self._place(data, rows))  # type: ignore[misc]
+            if weigh:
+                settle_reference(found, data, lambda rows, mix, data=data, found=found: self._both(data, rows, found, mix))  # type: ignore[misc]
+            else:
+                found.mix.copy_(before)
+
+    def _shown(self, pairs: TaskData, kinds: Collection[str]) -> int:
+        """How many pairs of the training part have all of these kinds."""
+        rows = pairs.rows("train")
+        return min(int(np.any([_has(pairs, side, rows) for side in _sides(pairs) if side[1] == kind], axis=0).sum()) for kind in kinds)
+
+    @torch.no_grad()
+    def _place(self, data: TaskData, rows: np.ndarray) -> Tensor:
+        """(k, space) or wider: where a task's inputs lie in the space of the pairs."""
+        inputs = self.tasks[data.info.task]["inputs"]
+        return torch.cat([self._side(data, (role_in(data, role, ARRAYS[kind]), kind), rows) for role, kind in inputs], dim=1)
+
+    def _placed_of(self, task: str) -> Reference | None:
+        """A task's classes in the space; none where texts are read."""
+        found = dict(self.placed.named_children()).get(self.keys[task])
+        assert found is None or isinstance(found, Reference)
+        return found
+
     def trunks(self) -> Mapping[str, nn.Module]:
         """What peers may go on from, by kind of input."""
         towers: Any = self.towers  # a ModuleDict types its members as bare modules
@@ -158,8 +199,10 @@ class AlignLearner(nn.Module):
 
     def head_of(self, task: str) -> str:
         """What answers a task, in words."""
-        reference = self.reference_of(task)
-        return head_name(NETWORK_ALONE if reference is None else reference.weights())
+        reference, found = self.reference_of(task), self._placed_of(task)
+        rest = head_name(NETWORK_ALONE if reference is None else reference.weights())
+        mix = NETWORK_ALONE if found is None else found.weights()
+        return rest if mix[1] == 0.0 else "nearest class in the space of pairs" + (f" + {rest}" if mix[0] else "")
 
     def encoder_gave(self, task: str) -> tuple[float, float] | None:
         """What a pretrained encoder gave a task's linear classifier: see `Reference.encoder_gave`."""
@@ -246,9 +289,22 @@ class AlignLearner(nn.Module):
     def predict(self, data: TaskData, rows: np.ndarray) -> Prediction:
         """One plain view of each row."""
         self.eval()
+        found = self._placed_of(data.info.task)
+        mix = NETWORK_ALONE if found is None else found.weights()
+        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._both(data, chosen, found, mix), len(data.info.classes)))
+
+    @torch.no_grad()
+    def _both(self, data: TaskData, rows: np.ndarray, found: Reference | None, mix: tuple[float, float]) -> Tensor:
+        """(k, classes), the answers of network and linear reference as they are weighed, and those of the space, weighed by `mix`."""
         reference = self.reference_of(data.info.task)
-        mix = NETWORK_ALONE if reference is None else reference.weights()
-        return parts.to_prediction(data.info, parts.in_batches(rows, BATCH, lambda chosen: self._log_probs(data, chosen, mix), len(data.info.classes)))
+        weights = NETWORK_ALONE if reference is None else reference.weights()
+
+        def placed() -> Tensor:
+            assert found is not None
+            out: Tensor = found(self._place(data, rows), data.split[rows] == "valid")
+            return out
+
+        return answers(mix, lambda: self._log_probs(data, rows, weights), placed)
 
     @torch.no_grad()
     def _log_probs(self, data: TaskData, rows: np.ndarray, mix: tuple[float, float]) -> Tensor:

@@ -29,6 +29,7 @@ STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 7))  # times the me
 SCALES = tuple(2.0 ** (power / 2) for power in range(-4, 13))  # of one-hot regressions as logits
 BLIND = (10.0,)  # ... where a class is of one group: its rows are much alike, and leaving one of them out tells nothing
 OFFSET = 3.0  # the constant feature beside rows of length 1: an intercept that is hardly held back
+UNSEEN = -8.0  # logit of a class without rows, beside cosines
 VECTOR_SHARES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # of a pretrained encoder's vectors together, beside all fixed features
 SHARES = (1 / 2, 2 / 3, 1 / 3, 5 / 6, 1.0)  # of the network in a mix, the preferred ones first
 SURENESS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # both weights of a mix together
@@ -164,6 +165,46 @@ class Reference(nn.Module):
         for name, value in self.named_buffers():
             state.setdefault(prefix + name, value)  # models made before there was one answer by their network
         super()._load_from_state_dict(state, prefix, *rest)
+
+
+class Prototypes(Reference):
+    """Vectors of unit length → log-probabilities by their cosine to the mean of each class (prototypical networks: Snell, Swersky and Zemel 2017).
+
+    Where a network has laid out classes well, a few rows a class say where they lie; a regression would fit what sets these rows apart.
+    """
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has seen rows of two classes."""
+        return bool(self.weight.any())
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, target: Tensor, groups: Tensor, train: int) -> None:  # noqa: ARG002 - as of any reference
+        """See `Reference.fit`; what belongs together does not count apart."""
+        if len(torch.unique(target[:train])) < 2:
+            return
+        classes = self.weight.shape[1]
+        for (weight, bias), count in (((self.weight, self.bias), train), ((self.whole_weight, self.whole_bias), len(target))):
+            found, seen = _prototypes(features[:count], target[:count], classes)
+            weight.copy_(found)
+            bias.copy_(torch.where(seen, 0.0, UNSEEN))
+        self.mix.copy_(torch.tensor(LINEAR_ALONE))
+
+    def _rows(self, features: Tensor) -> Tensor:
+        return functional.pad(features, (0, 1), value=OFFSET)
+
+
+def _prototypes(x: Tensor, target: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """(features, classes) directions of the classes' means at the scale that fits rows best that are left out; (classes,) which have rows."""
+    member = functional.one_hot(target, classes).to(x.dtype)
+    sums = member.T @ x
+    means = functional.normalize(sums, dim=1)
+    rest = functional.normalize(sums[target] - x, dim=1)  # of a row's own class, the row left out
+    cosine = torch.where(member.bool(), (rest * x).sum(dim=1, keepdim=True), x @ means.T)
+    seen = member.any(dim=0)
+    doubt = classes / (len(x) + classes)
+    likely = [float(functional.cross_entropy((scale * cosine)[:, seen], seen.cumsum(0)[target] - 1, label_smoothing=doubt)) for scale in SCALES]
+    return means.T * SCALES[int(np.argmin(likely))], seen
 
 
 def _is_clear(gain: Tensor, errors: float) -> bool:

@@ -24,7 +24,7 @@ def baseline(data: TaskData) -> BaselineScore:
 
 MODEL = ModelSpec(
     name="multimodal_service",
-    version="4",
+    version="5",
     description="Images, sounds, texts and videos in one space, learned from what occurs together; classes of pictures with sentences, clips and more.",
     modalities=("image", "audio", "text", "video"),
     subjects=frozenset({"image", "audio", "video", "image_text"}),

@@ -20,6 +20,7 @@ from unified_assets.training import checkpoints, encoders, knowledge, slots
 from unified_assets.training.exchange import Lesson, lessons
 from unified_assets.training.metrics import goodness, over_tasks, score
 from unified_assets.training.orders import RoundOrder, RoundReport
+from unified_assets.training.retrieval import aligned_kinds
 from unified_assets.training.stability import stable
 from unified_assets.training.state import Progress, TrainingState
 from unified_assets.training.steps import precision, run_steps
@@ -133,6 +134,8 @@ def refit(order: RoundOrder, cache: Cache) -> RoundReport:
         index, size = order.round_index, order.preset.batch_size
         state, steps, train_loss, rate = stable(attempt, model=order.spec.name, round_index=index, batch_size=size, log=order.log)
         state.take_average()
+        with precision(order.device):
+            settle_space(order, state.learner, weigh=False)
         state.progress.refit = True
     except Diverged as error:
         order.log(f"{error} The weights from before it stay.")
@@ -253,6 +256,7 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
         if hasattr(learner, "settle"):
             with precision(order.device):
                 learner.settle(order.tasks)
+                settle_space(order, learner, weigh=True)
         state.progress.scores = {data.info.task: _score(learner, data, order.device) for data in order.tasks}
         goods = [goodness(data, state.progress.scores[data.info.task]) for data in order.tasks]
         mean = over_tasks(goods, [len(data.rows("valid")) for data in order.tasks])
@@ -262,6 +266,12 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
             state.best, state.progress.best_round = state.weights(), order.round_index
             state.progress.best_score = mean
     return improved, mean
+
+
+def settle_space(order: RoundOrder, learner: Any, *, weigh: bool) -> None:
+    """Tell a learner that answers by a space of pairs which kinds of input have proved themselves there."""
+    if order.pairs is not None and hasattr(learner, "settle_space"):
+        learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs), weigh=weigh)
 
 
 def _score(learner: Any, data: TaskData, device: str) -> float | None:

@@ -181,6 +181,66 @@ def test_a_held_out_file_finds_what_belongs_to_it_beyond_chance():
     assert untrained != found
 
 
+def aligned(few: int = 6, rest: str = "left") -> tuple[TaskData, TaskData, object]:
+    """Few labelled pictures, many pairs, and a learner that has seen the pairs alone. `rest`: side of 40 pictures less the few."""
+    pairs, data = pairs_of_pictures_and_sounds(64), task_of(MULTIMODAL, "image", 60)
+    data = replace(data, split=np.asarray(["train"] * few + [rest] * (40 - few) + ["test"] * 20))
+    torch.manual_seed(0)
+    learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], pairs))
+    learner.fit_statistics([data], pairs)
+    (optimizer,) = learner.optimizers(2e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        learner.pair_loss(pairs, np.arange(32)).backward()
+        optimizer.step()
+    learner.settle([data])
+    return data, pairs, learner
+
+
+def test_few_labels_are_read_in_the_space_of_many_pairs():
+    data, pairs, learner = aligned()
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=True)
+    assert learner.head_of("image task").startswith("nearest class in the space of pairs")
+    assert accuracy(learner, data) == 1.0
+    copy = MULTIMODAL.build(json.loads(json.dumps(learner.blueprint)))
+    copy.load_state_dict(learner.state_dict())
+    rows = data.rows("test")
+    assert np.array_equal(copy.predict(data, rows).log_probs, learner.predict(data, rows).log_probs)
+
+
+@pytest.mark.parametrize(("few", "kinds"), [(6, {"audio"}), (6, set()), (39, {"image", "audio"})], ids=["of another kind", "not proven", "few pairs"])
+def test_a_space_that_proves_nothing_or_has_few_pairs_does_not_answer(few, kinds):
+    data, pairs, learner = aligned(few)
+    pairs = replace(pairs, split=np.asarray(["train"] * 32 + ["test"] * 32))
+    before = learner.predict(data, data.rows("test")).log_probs
+    learner.settle_space([data], pairs, kinds, weigh=True)
+    assert "space" not in learner.head_of("image task")
+    assert np.array_equal(learner.predict(data, data.rows("test")).log_probs, before)
+
+
+def test_the_space_does_not_answer_where_validation_is_clearly_better_without_it():
+    data, pairs, learner = aligned(rest="valid")
+    with torch.no_grad():
+        learner.project["image"].weight.zero_()  # all pictures in one place
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=True)
+    assert learner.head_of("image task") == "linear"
+    assert accuracy(learner, data) >= 0.9
+
+
+def test_a_refit_fits_the_classifier_on_the_space_anew_and_leaves_its_weight():
+    data, pairs, learner = aligned()
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=True)
+    (key,) = learner.placed.keys()
+    mix, fitted = learner.placed[key].mix.clone(), learner.placed[key].whole_weight.clone()
+    with torch.no_grad():
+        learner.project["image"].weight.mul_(-1.0)
+        learner.project["image"].bias.mul_(-1.0)
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=False)
+    assert torch.equal(learner.placed[key].mix, mix)
+    assert torch.allclose(learner.placed[key].whole_weight, -fitted, atol=1e-4)
+    assert accuracy(learner, data) == 1.0
+
+
 def test_pairs_of_one_kind_alone_have_no_contrast():
     data = task_of(MULTIMODAL, "image", 16)
     learner = MULTIMODAL.build(MULTIMODAL.blueprint([data], None))
