@@ -198,7 +198,7 @@ class Lake:
         found = set()
         for process in psutil.process_iter():
             try:
-                if process.pid != os.getpid() and process.environ().get("UNIFIED_ASSETS_STATE") == str(self.state) and process.status() != "zombie":
+                if process.pid != os.getpid() and process.environ().get("UNIFIED_ASSETS_STATE") == str(self.state) and lives(process.pid):
                     found.add(process.pid)
             except psutil.Error:
                 continue
@@ -293,11 +293,19 @@ def session(leader: int) -> set[int]:
     found = set()
     for pid in psutil.pids():
         try:
-            if os.getsid(pid) == leader and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            if os.getsid(pid) == leader and lives(pid):
                 found.add(pid)
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
     return found
+
+
+def lives(pid: int) -> bool:
+    """Whether any thread of a process is left: its files, and so its locks, are closed by the last one, after the first is shown as a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE or sum(1 for _ in Path(f"/proc/{pid}/task").iterdir()) > 1
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
 
 
 def depth(pid: int, ancestor: int) -> int:
