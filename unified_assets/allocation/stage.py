@@ -149,8 +149,9 @@ def divide(work: Work, memory: Mapping[str, tuple[str, bool]]) -> Sides:
     sides = assign({task: rows for task, rows in tasks.items() if task not in pairs}, memory)
     _note_left(work, sides.left)
     unlabelled = [row for task in sorted(pairs & tasks.keys()) for row in tasks[task]]
-    place_pairs(unlabelled, sides.memory)
-    sides.rows += unlabelled
+    placed, left = place_pairs(unlabelled, sides.memory)
+    _note_left(work, left)
+    sides.rows += placed
     return sides
 
 

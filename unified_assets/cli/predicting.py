@@ -21,6 +21,8 @@ COLUMNS = ("item", "task", "answer", "confidence", "error", "detail")
 
 def expanded(names: Sequence[str]) -> Iterator[Path | str]:
     """Files, the files below folders (hidden ones left out, links not followed), and texts."""
+    from unified_assets.inference.reading import names_a_file
+
     for name in names:
         path = Path(name)
         try:
@@ -30,7 +32,7 @@ def expanded(names: Sequence[str]) -> Iterator[Path | str]:
         if folder:
             yield from _below(path)
         else:
-            yield path if there or _names_a_file(name) else name
+            yield path if there or names_a_file(name) else name
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -41,14 +43,6 @@ def _below(folder: Path) -> Iterator[Path]:
             yield from _below(entry)
         else:
             yield entry
-
-
-def _names_a_file(text: str) -> bool:
-    """Whether a text that names nothing was meant to: one word with the extension of a file."""
-    from unified_assets.core import plugins
-
-    extensions = {extension for modality in plugins.modalities().values() for extension in modality.extensions}
-    return not any(character.isspace() for character in text) and Path(text).suffix.lower().removeprefix(".") in extensions
 
 
 def answered(predictor: "Predictor", items: Iterable[Path | str], task: str | None) -> Iterator[dict[str, Any]]:

@@ -91,18 +91,17 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old versions, checkpoints and Dagster runs; never what is in force, a rollback brings back, is best in a task, or a living run uses."""
+    """Remove old versions, checkpoints, encoders and Dagster runs; never what is in force, a rollback brings back, is best in a task, or a living run uses."""
     from unified_assets.tracking.retention import removable, remove
 
     tracker = _tracker()
-    removals = removable(tracker, keep=keep)
-    if not dry_run:
+    if dry_run:
+        removals = [*removable(tracker, keep=keep), *_history(keep=runs, days=days, dry_run=True)]
+    else:
         from unified_assets.defs.run_lock import training_run
 
         with training_run(tracker.state, "prune", wait=False):
-            removals = [*remove(tracker, removals, say), *_history(keep=runs, days=days, dry_run=False)]
-    else:
-        removals += _history(keep=runs, days=days, dry_run=True)
+            removals = [*remove(tracker, removable(tracker, keep=keep), say, keep=keep), *_history(keep=runs, days=days, dry_run=False)]
     size = sum(one.size_bytes for one in removals)
     if as_json:
         rows = [{"what": one.what, "bytes": one.size_bytes, "folders": list(map(str, one.folders))} for one in removals]

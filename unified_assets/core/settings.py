@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     pretrained_image: Path | None = Field(default=None, description="Folder of an image encoder for versions trained beside one that the state folder lacks.")
     ray_address: str | None = Field(default=None, description="Ray cluster (`host:port`) whose nodes decode and train; default: this machine alone.")
     ray_node_kinds: tuple[NodeKind, ...] = Field(default=(), description="Kinds of node an autoscaler may add, as JSON: a need that only they meet waits.")
+    serve_root: Path | None = Field(default=None, description="Folder below which a served model reads files that requests name; default: it reads none.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
 
     def absolute(self) -> "Settings":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unified_assets.compute.workers import WorkerPool
+from unified_assets.core import plugins
 from unified_assets.core.contracts import Encoder, ModelSpec
 from unified_assets.core.errors import UnreadableFile
 from unified_assets.core.media import Decoded, DecodedDocument, DecodedText
@@ -19,7 +20,18 @@ TEXT_LIMIT = 20_000
 TIMEOUT_S, MEMORY_MIB = 60.0, 2048
 OPTIONS = ("option", "options")
 Arrays = dict[str, np.ndarray]
-Value = Path | bytes | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileBelow:
+    """A file named by somebody who may read nothing but what lies below `root`. path: as `encode_path` writes it; no link is followed from there."""
+
+    root: Path
+    path: str
+
+
+File = Path | FileBelow | bytes
+Value = File | str
 
 
 @dataclass(kw_only=True)
@@ -39,7 +51,7 @@ class Part:
 
     item: int
     role: str | None
-    value: Path | bytes
+    value: File
 
 
 def read_items(spec: ModelSpec, items: Sequence[Any]) -> list[Reading]:
@@ -66,7 +78,10 @@ def read_items(spec: ModelSpec, items: Sequence[Any]) -> list[Reading]:
 
 def _named(spec: ModelSpec, item: Any, reading: Reading) -> list[tuple[str | None, Value]]:
     """(role, value) of an item; options and errors go straight into the reading."""
-    if isinstance(item, Path | bytes | str):
+    if isinstance(item, UnreadableFile):
+        reading.error, reading.detail = item.reason, item.detail
+        return []
+    if isinstance(item, Path | FileBelow | bytes | str):
         return [(None, item)]
     if isinstance(item, bytearray | memoryview):
         return [(None, bytes(item))]
@@ -77,7 +92,7 @@ def _named(spec: ModelSpec, item: Any, reading: Reading) -> list[tuple[str | Non
     for role, value in item.items():
         if role in OPTIONS:
             reading.options += [value] if isinstance(value, str) else [str(option) for option in value]
-        elif not isinstance(value, Path | bytes | str):
+        elif not isinstance(value, Path | FileBelow | bytes | str):
             found.append((str(role), str(value)))
         elif role == "path":
             found.append((None, Path(value) if isinstance(value, str) else value))
@@ -125,16 +140,26 @@ def _text(decoded: Decoded) -> str:
     return text[:TEXT_LIMIT]
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    """The bytes of a regular file, and its name. A link in the path the caller gave is the caller's own; FIFOs and devices are refused."""
+def _read(file: Path | FileBelow) -> tuple[bytes, str]:
+    """The bytes of a regular file, and its name. A link in a path the caller gave is the caller's own; FIFOs and devices are refused."""
     from unified_assets import files
 
-    try:
-        real = path.resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UnreadableFile("not_found", str(error)) from error
-    with files.open_regular(real.parent, encode_path(real.name.encode("utf-8", "surrogateescape"))) as stream:
+    if isinstance(file, FileBelow):
+        root, path, name = file.root, file.path, file.path.rpartition("/")[2]
+    else:
+        try:
+            real = file.resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UnreadableFile("not_found", str(error)) from error
+        root, path, name = real.parent, encode_path(real.name.encode("utf-8", "surrogateescape")), file.name
+    with files.open_regular(root, path) as stream:
         data = stream.read(FILE_BYTES + 1)
     if len(data) > FILE_BYTES:
         raise UnreadableFile("too_large", f"more than {FILE_BYTES} bytes")
-    return data, path.name
+    return data, name
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text that may name nothing was meant to: one word with the extension of a file."""
+    extensions = {extension for modality in plugins.modalities().values() for extension in modality.extensions}
+    return not any(character.isspace() for character in text) and Path(text).suffix.lower().removeprefix(".") in extensions

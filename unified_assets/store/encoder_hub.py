@@ -29,13 +29,30 @@ def resolved(kind: EncoderKind, source: str, state: Path) -> tuple[Path, str]:
     home = state / "encoders"
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
-        known: dict[str, dict[str, str]] = json.loads((home / KNOWN).read_text(encoding="utf-8")) if (home / KNOWN).is_file() else {}
+        known = _known(home)
         entry = known.get(source)
         if entry is None or not (home / entry["digest"]).is_dir():
             wanted = named["revision"] if entry is None else entry["commit"]
             known[source] = entry = _fetched(kind, source, named["repository"], wanted, state)
             write_text(home / KNOWN, json.dumps(known, indent=1))
     return home / entry["digest"], f"{named['repository']}@{entry['commit']}"
+
+
+def kept(kind: EncoderKind, source: str, state: Path) -> str | None:
+    """The digest under which an encoder lies below the state folder, or would; nothing is fetched. None where the source is neither here nor known."""
+    folder = Path(source).expanduser()
+    if not folder.exists():
+        return _known(state / "encoders").get(source, {}).get("digest")
+    try:
+        return encoders.digest_of(kind, folder)
+    except InvalidSetting:
+        return None
+
+
+def _known(home: Path) -> dict[str, dict[str, str]]:
+    """Name → the commit and the digest it stands for."""
+    known: dict[str, dict[str, str]] = json.loads((home / KNOWN).read_text(encoding="utf-8")) if (home / KNOWN).is_file() else {}
+    return known
 
 
 def _fetched(kind: EncoderKind, source: str, repository: str, revision: str | None, state: Path) -> dict[str, str]:

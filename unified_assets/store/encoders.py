@@ -63,12 +63,17 @@ def keep(kind: EncoderKind, source: Path, state: Path) -> Path:
     return home
 
 
+def digest_of(kind: EncoderKind, folder: Path) -> str:
+    """The hash under which the encoder in a folder is kept. Raises InvalidSetting for a folder that holds none."""
+    return _digest(_files(kind, folder))
+
+
 def find(kind: EncoderKind, digest: str, name: str, places: Iterable[Path]) -> Path:
     """The first of these folders that holds the encoder of this digest. Raises EncoderMissing."""
     looked = list(places)
     for folder in looked:
         try:
-            if folder.is_dir() and _digest(_files(kind, folder)) == digest:
+            if folder.is_dir() and digest_of(kind, folder) == digest:
                 return folder
         except InvalidSetting:
             continue

@@ -80,7 +80,7 @@ class Lake:
         """One training, killed up to `most` times and resumed until it is through. Returns the kills."""
         before, kills, preset = self.facts(), 0, self.preset(training)
         whole = training % WHOLE == 0
-        pid = self.start(preset=preset, whole=whole)
+        pid, hits = self.start(preset=preset, whole=whole), 0
         limit = min(most, chooser.randint(10, 20))
         while True:
             kind = chooser.choice(KINDS) if kills < limit else None
@@ -91,14 +91,15 @@ class Lake:
                 hit, about = self.kill(pid, kind, chooser)
                 if not hit:
                     continue
-                kills += 1
+                kills, hits = kills + 1, hits + 1
                 if kind == "step":
                     continue
                 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 self.nothing_left(pid, kind, about)
             elif code == 0:
                 break
-            pid = self.start(preset=preset, whole=whole)
+            assert hits, f"training {training} failed, though nothing was killed: {(self.folder / 'log').read_text()[-3000:]}"
+            pid, hits = self.start(preset=preset, whole=whole), 0
         self.nothing_left(pid, "end", {})
         self.compare(training, before, reference)
         return kills
@@ -125,11 +126,11 @@ class Lake:
             except launch.NothingToResume:
                 if whole:
                     return 0 if launch.train(self.settings, preset, MODELS, log=log).success else 1
-                return 0 if self.materialized(preset) else 1
+                return 0 if self.materialized(preset, log) else 1
 
         return self.forked(work)
 
-    def materialized(self, preset: str) -> bool:
+    def materialized(self, preset: str, log: Callable[[str], None]) -> bool:
         """What "Materialize" on the models does in the UI."""
         from unified_assets.defs import launch
         from unified_assets.defs.instance import open_instance
@@ -140,7 +141,7 @@ class Lake:
         launch._environment(self.settings)
         tags = {**whole_range(), launch.PRESET_TAG: launch.keep_preset(self.state, load_preset(preset)), launch.TRAINING_TAG: "true", **launch._pid_tags()}
         instance, assets = open_instance(self.settings), [launch.asset_key(f"model/{model}") for model in MODELS]
-        return launch._execute(self.settings, instance, TRAIN, tags, assets=assets).success
+        return launch._execute(self.settings, instance, TRAIN, tags, assets=assets, log=log).success
 
     def forked(self, work: Callable[[], int]) -> int:
         """A child in a session of its own, its output in the log."""
@@ -197,7 +198,7 @@ class Lake:
         found = set()
         for process in psutil.process_iter():
             try:
-                if process.pid != os.getpid() and process.environ().get("UNIFIED_ASSETS_STATE") == str(self.state) and process.status() != "zombie":
+                if process.pid != os.getpid() and process.environ().get("UNIFIED_ASSETS_STATE") == str(self.state) and lives(process.pid):
                     found.add(process.pid)
             except psutil.Error:
                 continue
@@ -292,11 +293,19 @@ def session(leader: int) -> set[int]:
     found = set()
     for pid in psutil.pids():
         try:
-            if os.getsid(pid) == leader and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            if os.getsid(pid) == leader and lives(pid):
                 found.add(pid)
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
     return found
+
+
+def lives(pid: int) -> bool:
+    """Whether any thread of a process is left: its files, and so its locks, are closed by the last one, after the first is shown as a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE or sum(1 for _ in Path(f"/proc/{pid}/task").iterdir()) > 1
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
 
 
 def depth(pid: int, ancestor: int) -> int:

@@ -264,6 +264,7 @@ def test_a_champion_served_over_http_gives_the_same_answers(shell, trained):
     binaries = Path(sys.executable).parent
     command = [binaries / "mlflow", "models", "serve", "-m", "models:/vision_service@champion", "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
     environment = {**shell.environment, "MLFLOW_TRACKING_URI": f"sqlite:///{shell.state}/mlflow/mlflow.db", "PATH": f"{binaries}:{os.environ['PATH']}"}
+    environment["UNIFIED_ASSETS_SERVE_ROOT"] = str(shell.raw)
     log = shell.home / "serve.log"
     with log.open("w", encoding="utf-8") as stream:
         server = subprocess.Popen(command, env=environment, cwd=shell.home, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from unified_assets.store import encoders
 from unified_assets.tracking import journal
 from unified_assets.tracking.champion import best_ever
 from unified_assets.tracking.experiment import Tracker
@@ -73,7 +74,7 @@ def test_pruning_says_what_goes_and_frees_just_that(lake):
         ("checkpoints of run r1", 1000),
     ]
     before = sum(path.stat().st_size for path in (state / "runs").rglob("*.safetensors"))
-    assert sum(one.size_bytes for one in remove(lake, planned, print)) == 10_000
+    assert sum(one.size_bytes for one in remove(lake, planned, print, keep=1)) == 10_000
     assert before - sum(path.stat().st_size for path in (state / "runs").rglob("*.safetensors")) == 10_000
     assert [one["version"] for one in journal.read_mirror(state, "m")["versions"]] == [2, 4]
     assert sorted(int(one.version) for one in lake.client.search_model_versions("name='m'")) == [2, 4]
@@ -86,7 +87,7 @@ def test_a_version_that_became_champion_meanwhile_is_not_pruned(lake):
     planned = [one for one in removable(lake, keep=1) if one.version == 1]
     set_champion(lake, "m", 1)
     said = []
-    assert remove(lake, planned, said.append) == []  # what is told as removed
+    assert remove(lake, planned, said.append, keep=1) == []  # what is told as removed
     assert said == ["kept: m version 1 became champion meanwhile"]
     assert (lake.state / "runs" / "r1" / "models" / "m" / "final").is_dir()
 
@@ -102,7 +103,7 @@ def test_folders_outside_the_state_are_never_removed(lake, tmp_path):
     (lake.state / "runs" / "link").symlink_to(outside)
     mirror["versions"][2]["folder"] = str(lake.state / "runs" / "link")
     journal.write_json(path, mirror)
-    remove(lake, removable(lake, keep=1), print)
+    remove(lake, removable(lake, keep=1), print, keep=1)
     assert (outside / "precious").exists()
 
 
@@ -124,5 +125,89 @@ def test_trials_of_a_run_that_ended_well_go_with_its_checkpoints(lake):
     (trial / "weights.safetensors").write_bytes(bytes(500))
     planned = removable(lake, keep=1)
     assert ("checkpoints of run r1", 1500) in [(one.what, one.size_bytes) for one in planned]
-    remove(lake, planned, print)
+    remove(lake, planned, print, keep=1)
     assert not trial.exists()
+
+
+UNKNOWN = ("no plan", "a plan cut short", "an encoder that is gone", "a champion that cannot be read", "a champion without its files")
+
+
+def encoder(folder, words):
+    """A folder that can be kept as an encoder of texts."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(words * 100)
+    return folder
+
+
+def trained_beside(lake, **digests):
+    """Write which encoder the versions of the lake were trained beside: v1=digest, or v1=None for none."""
+    for name, digest in digests.items():
+        described = {"model": "m"} if digest is None else {"model": "m", "pretrained_text": {"digest": digest, "name": "e", "width": 8, "folder": "gone"}}
+        journal.write_json(lake.state / "runs" / f"r{name[1:]}" / "models" / "m" / "final" / "model.json", described)
+
+
+def planned_encoders(lake, keep=1):
+    return [one.encoder for one in removable(lake, keep=keep) if one.encoder]
+
+
+@pytest.fixture
+def beside(lake, tmp_path):
+    """Three encoders: of version 1, of the champion 2, and of nobody; the newest run, which can be resumed, names none."""
+    kept = [encoders.keep("text", encoder(tmp_path / name, name.encode()), lake.state).name for name in ("first", "second", "third")]
+    trained_beside(lake, v1=kept[0], v2=kept[1], v3=None, v4=None)
+    journal.write_json(lake.state / "runs" / "r4" / "plan.json", {"preset": {"pretrained_text": None, "pretrained_image": None}})
+    return kept
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_encoders_go_with_the_last_version_that_was_trained_beside_them(lake, beside):
+    first, second, third = beside
+    assert planned_encoders(lake, keep=4) == [third]
+    planned = removable(lake, keep=1)
+    assert sorted((one.what, one.size_bytes) for one in planned if one.encoder) == sorted([(f"encoder {first}", 502), (f"encoder {third}", 502)])
+    remove(lake, planned, print, keep=1)
+    assert [path.name for path in (lake.state / "encoders").iterdir()] == [second]
+    assert removable(lake, keep=1) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_encoder_of_a_version_that_became_champion_meanwhile_stays(lake, beside):
+    planned = removable(lake, keep=1)
+    set_champion(lake, "m", 1)
+    said = []
+    remove(lake, planned, said.append, keep=1)
+    assert sorted(path.name for path in (lake.state / "encoders").iterdir()) == sorted(beside[:2])
+    assert f"kept: encoder {beside[0]} is needed by what stayed" in said
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_encoder_that_an_unfinished_run_names_stays_by_folder_or_by_its_name_on_the_hub(lake, beside, tmp_path):
+    plan = lake.state / "runs" / "r4" / "plan.json"
+    journal.write_json(plan, {"preset": {"pretrained_text": str(tmp_path / "third")}})
+    assert planned_encoders(lake) == [beside[0]]
+    journal.write_json(lake.state / "encoders" / "hub.json", {"owner/name": {"commit": "c", "digest": beside[2]}})
+    journal.write_json(plan, {"preset": {"pretrained_text": "owner/name"}})
+    assert planned_encoders(lake) == [beside[0]]
+    journal.note_run(plan.parent, status="SUCCESS")
+    assert sorted(planned_encoders(lake)) == sorted((beside[0], beside[2]))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "unknown", ["no plan", "a plan cut short", "an encoder that is gone", "a champion that cannot be read", "a champion without its files"]
+)
+def test_no_encoder_goes_while_something_that_stays_cannot_tell_which_it_needs(lake, beside, unknown, tmp_path):
+    plan, champion = lake.state / "runs" / "r4" / "plan.json", lake.state / "runs" / "r2" / "models" / "m" / "final" / "model.json"
+    assert planned_encoders(lake)
+    if unknown == "no plan":
+        plan.unlink()
+    elif unknown == "a plan cut short":
+        plan.write_text("{", encoding="utf-8")
+    elif unknown == "an encoder that is gone":
+        journal.write_json(plan, {"preset": {"pretrained_image": str(tmp_path / "gone")}})
+    elif unknown == "a champion that cannot be read":
+        champion.write_text("{", encoding="utf-8")
+    else:
+        champion.unlink()
+    assert planned_encoders(lake) == []
