@@ -65,6 +65,13 @@ def connect(address: str) -> Any:
     return ray
 
 
+def leave() -> None:
+    """Part from the cluster: whoever only asked what there is must not keep workers waiting for it."""
+    import ray  # type: ignore[import-not-found, unused-ignore]
+
+    ray.shutdown()
+
+
 def nodes(address: str, state: Path) -> tuple[Node, ...]:
     """The nodes that are alive, by name. Raises NodeDiffers for one that lacks the state folder or has another version of what computes."""
     ray = connect(address)
@@ -92,14 +99,16 @@ def nodes(address: str, state: Path) -> tuple[Node, ...]:
 
 
 def inventory(address: str, state: Path) -> Inventory:
-    """All nodes together, as the queue of leases sees them; what one round may have is bounded by its largest node (`refuse`)."""
+    """All nodes together, as the queue of leases sees them; one round may have the cores of the largest, be it one that an autoscaler may add."""
     there = nodes(address, state)
+    kinds = [kind.cores for kind in Settings().ray_node_kinds]
     gpus = [gpu for node in there for gpu in node.inventory.gpus]
     return Inventory(
         cores=sum(node.inventory.cores for node in there),
         memory_gib=sum(node.inventory.memory_gib for node in there),
         gpus=tuple(replace(gpu, index=index) for index, gpu in enumerate(gpus)),
         disk_free_gib=min((node.inventory.disk_free_gib for node in there), default=0.0),
+        node_cores=max([*(node.inventory.cores for node in there), *kinds], default=0),
     )
 
 

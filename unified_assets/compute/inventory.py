@@ -24,12 +24,18 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What this process may use."""
+    """What this process may use, or what all nodes of a cluster give together. `node_cores`: of the largest node."""
 
     cores: int
     memory_gib: float
     gpus: tuple[Gpu, ...] = ()
     disk_free_gib: float = 0.0
+    node_cores: int | None = None
+
+    @property
+    def cores_at_once(self) -> int:
+        """The most that one round may have."""
+        return self.cores if self.node_cores is None else self.node_cores
 
 
 class GpuProbe(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob  # what `build_reconstructable_job` returns has no public name
 
-from unified_assets.compute.inventory import detect
+from unified_assets.compute.inventory import Inventory, detect
 from unified_assets.core import plugins
 from unified_assets.core.errors import DataError
 from unified_assets.core.presets import Preset
@@ -27,6 +27,7 @@ from unified_assets.defs.run_plan import NOTHING
 from unified_assets.defs.run_steps import failed_steps, run_failure
 from unified_assets.defs.steps import LOCK_TAG, PID_STARTED_TAG, PID_TAG, TRAINING_TAG
 from unified_assets.presets import load_preset, preset_names
+from unified_assets.store.local import Store
 from unified_assets.tracking import journal
 from unified_assets.training.plan import refuse_what_never_fits
 
@@ -95,7 +96,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     if models:
         preset = preset.model_copy(update={"target_models": tuple(models)})
     names = preset.models(tuple(plugins.models()))
-    refuse_what_never_fits(names, preset=preset, inventory=detect(settings.state), specs=plugins.models())
+    refuse_what_never_fits(names, preset=preset, inventory=_there_is(settings), specs=plugins.models())
     _environment(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)
@@ -107,6 +108,19 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
     if ended.success and all(ended.not_trained.get(name, "").startswith(NOTHING) for name in names):
         raise NothingUsable(settings=settings, models=names)
     return ended
+
+
+def _there_is(settings: Settings) -> Inventory:
+    """What models may have, known before a file is read: of this machine, or of a cluster whose nodes are looked at."""
+    if settings.ray_address is None:
+        return detect(settings.state)
+    from unified_assets.compute import cluster
+
+    Store(settings.state).bind(settings.raw)  # nodes are asked whether they see the state
+    try:
+        return cluster.inventory(settings.ray_address, settings.state)
+    finally:
+        cluster.leave()
 
 
 def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:

@@ -56,7 +56,7 @@ def _change(first: Sequence[str], second: Sequence[str], change: Change) -> Iter
     yield from (f"{kind}|near={near}", f"{kind}|near={near}|{_gap(first, start)}", f"{kind}|near2={' '.join(left[-2:])}", f"{kind}|left={' '.join(left)}")
     yield from (f"{kind}|all={' '.join(everywhere)}", f"{kind}|first={' '.join(everywhere[:1])}", f"{kind}|odd={odd}")
     yield from (f"{kind}|right={' '.join(operators(first[end:]))}|{near}", f"{kind}|comma={',' in first[:start]}|{near}")
-    yield from (f"{kind}|word={word}" for word in set(first[:start]))
+    yield from (f"{kind}|word={word}" for word in dict.fromkeys(first[:start]))  # not a set: its order differs from process to process, and sums with it
     yield from (f"{kind}|before={' '.join(first[max(start - size, 0) : start])}" for size in (1, 2))
     yield f"{kind}|after={' '.join(first[end : end + 1])}"
     for name, words in (("put", put), ("taken", taken)):

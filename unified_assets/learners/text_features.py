@@ -116,7 +116,7 @@ def pair(data: TaskData) -> Features:
         one, two = words(premise), words(hypothesis)
         shared = set(one) & set(two)
         near = len(one) <= min(MOST_WORDS, EDITED * len(two))  # a longer text is a context, of which the hypothesis is no edit
-        crossed = (f"{word}|{'in' if word in shared else 'out'}" for word in set(two))
+        crossed = (f"{word}|{'in' if word in shared else 'out'}" for word in dict.fromkeys(two))
         builder.add(edits(one, two) if near else (), word_grams(two), word_grams(one), crossed, monotone(one, two) if near else ())
         dense.append(np.concatenate([overlap(premise, hypothesis), overlap(_nearest(premise, hypothesis), hypothesis), _verdict(premise, hypothesis)]))
     return _rows(len(data), dense, builder)

@@ -138,7 +138,7 @@ def refuse_what_never_fits(
     """Raise InsufficientResources or DeviceNotAvailable for a model that this machine can never train so, before a file is read."""
     for name in models:
         needs = _needs(specs[name], preset)
-        _threads(name, needs, inventory.cores, len(models))
+        _threads(name, needs, inventory, len(models))
         _device(name, needs, preset.device, inventory, torch_has_cuda or _torch_has_cuda)
         if needs.memory_gib > inventory.memory_gib:
             fix = f"Lower `needs: {{{name}: {{memory_gib: …}}}}` in the preset, or leave the model out of `target_models`."
@@ -155,7 +155,7 @@ def _needs(spec: ModelSpec, preset: Preset) -> Needs:
 
 def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:
     needs = _needs(spec, preset)
-    threads = _threads(spec.name, needs, inventory.cores, members)
+    threads = _threads(spec.name, needs, inventory, members)
     steps = steps_in_epoch(spec.name, train_sizes(counts), preset) * preset.epochs
     return ModelPlan(
         model=spec.name,
@@ -173,12 +173,13 @@ def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Invento
     )
 
 
-def _threads(model: str, needs: Needs, cores: int, members: int) -> int:
+def _threads(model: str, needs: Needs, inventory: Inventory, members: int) -> int:
     """One core each while there are more models than cores (1.7 times faster than all cores for one model after another)."""
-    if needs.min_cores > cores:
-        fix = f"Set `needs: {{{model}: {{min_cores: {cores}}}}}` in the preset, or give this process more cores (affinity, cgroup quota)."
-        raise InsufficientResources(model=model, resource="CPU", needed=needs.min_cores, available=cores, unit="cores", fix=fix)
-    return min(cores, max(needs.min_cores, min(needs.max_cores, cores // max(1, members))))
+    most = inventory.cores_at_once
+    if needs.min_cores > most:
+        fix = f"Set `needs: {{{model}: {{min_cores: {most}}}}}` in the preset, or give this process more cores (affinity, cgroup quota)."
+        raise InsufficientResources(model=model, resource="CPU", needed=needs.min_cores, available=most, unit="cores", fix=fix)
+    return min(most, max(needs.min_cores, min(needs.max_cores, inventory.cores // max(1, members))))
 
 
 def _device(model: str, needs: Needs, wanted: str, inventory: Inventory, cuda: Callable[[], bool]) -> str:

@@ -4,7 +4,8 @@ A node keeps the state of a round in the process that computed it, for the next 
 is read. Either way the result has the same bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ class _Kept:
     here: Here = field(default_factory=Here)
 
 
-_KEPT: dict[Path, _Kept] = {}  # by folder of checkpoints; of one model only, the last
+_KEPT: dict[tuple[Path, Address | None, Path | None], _Kept] = {}  # by checkpoints, encoder and words; of one training only, the last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,43 +131,47 @@ def there(address: str | None, *, dataset: Any, load: Load, encoder: Address | N
 
 
 def _reference(job: Job, task: str) -> Told:
-    here, order, lines = _opened(job)
-    data = next(data for data in with_vectors(order.tasks, None) if data.info.task == task)
-    return Told(value=here.reference(order, data), lines=tuple(lines))
+    with _opened(job) as (here, order, lines):
+        data = next(data for data in with_vectors(order.tasks, None) if data.info.task == task)
+        return Told(value=here.reference(order, data), lines=tuple(lines))
 
 
 def _prepare(job: Job, initial: Path | None) -> Told:
-    here, order, lines = _opened(job)
-    here.prepare(order, initial)
-    return Told(value=None, lines=tuple(lines))
+    with _opened(job) as (here, order, lines):
+        here.prepare(order, initial)
+        return Told(value=None, lines=tuple(lines))
 
 
 def _train(job: Job) -> Told:
-    here, order, lines = _opened(job)
-    return Told(value=here.train(order), lines=tuple(lines))
+    with _opened(job) as (here, order, lines):
+        return Told(value=here.train(order), lines=tuple(lines))
 
 
 def _finish(job: Job, closing: Closing) -> Told:
-    here, order, lines = _opened(job)
-    return Told(value=here.finish(order, closing), lines=tuple(lines))
+    with _opened(job) as (here, order, lines):
+        return Told(value=here.finish(order, closing), lines=tuple(lines))
 
 
-def _opened(job: Job) -> tuple[Here, RoundOrder, list[str]]:
-    """The order whole again, on this node."""
+@contextmanager
+def _opened(job: Job) -> Iterator[tuple[Here, RoundOrder, list[str]]]:
+    """The order whole again, on this node, and no thread beyond its own: their number would change the last bits."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     lines: list[str] = []
-    order = job.order
+    order, key = job.order, (job.order.checkpoints, job.encoder, job.words)
     start_compute(order.threads)
-    kept = _KEPT.get(order.checkpoints)
+    kept = _KEPT.get(key)
     if kept is None:
         _KEPT.clear()
         dataset = job.load(job.dataset)
         encoder = None if job.encoder is None else job.encoder.vectors(job.model)
         words = None if job.words is None else word_vectors.read(job.words)
         tasks = (replace(data, word_vectors=words) for data in chosen_tasks(dataset, order.preset))
-        kept = _KEPT[order.checkpoints] = _Kept(tasks=with_vectors(tuple(tasks), encoder), pairs=pairs_with(dataset.pairs, encoder))
+        kept = _KEPT[key] = _Kept(tasks=with_vectors(tuple(tasks), encoder), pairs=pairs_with(dataset.pairs, encoder))
     device = "cuda:0" if order.device.startswith("cuda") else "cpu"  # Ray shows a task its own GPU only
     whole = replace(order, spec=plugins.models()[job.model], tasks=kept.tasks, pairs=kept.pairs, device=device, log=lines.append)
-    return kept.here, whole, lines
+    with threadpool_limits(limits=order.threads):
+        yield kept.here, whole, lines
 
 
 def _dropped(_: str) -> None:

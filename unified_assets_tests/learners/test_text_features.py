@@ -1,5 +1,9 @@
 """Texts as sparse rows, the tables that learn from them, and the vectors of words."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -143,3 +147,24 @@ def test_the_setting_of_a_linear_start_is_chosen_without_looking_at_groups_left_
     assert table.shape == (0, 2)
     answers = (dense @ side.T + bias).argmax(axis=1)
     assert (answers[150:] == target[150:]).mean() > 0.85
+
+
+ROWS_OF_PAIRS = """
+import hashlib
+from types import SimpleNamespace
+from unified_assets.learners.text_features import pair
+texts = {"premise": ["no old dog sees a small cat by the river"] * 2, "hypothesis": ["no old dog sees a large red cat", "every dog sees some cat"]}
+class Data(SimpleNamespace):
+    def __len__(self):
+        return 2
+found = pair(Data(texts=texts, info=SimpleNamespace(roles=("premise", "hypothesis"))))
+print(hashlib.sha256(found.sparse.hashes.tobytes()).hexdigest())
+"""
+
+
+def test_rows_of_pairs_have_one_order_in_every_process():
+    told = {
+        subprocess.run([sys.executable, "-c", ROWS_OF_PAIRS], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1

@@ -49,6 +49,14 @@ def test_threads_are_one_while_there_are_more_models_than_cores(tmp_path, cores,
     assert {model.threads for model in made.models.values()} == {threads}
 
 
+def test_a_model_has_no_more_threads_than_the_largest_node_of_a_cluster(tmp_path):
+    specs, whole = {"m0": tiny.spec("m0", needs=Needs(max_cores=8, memory_gib=0.1))}, Inventory(cores=6, memory_gib=4, node_cores=2)
+    assert make_plan(tmp_path, models={"m0": COUNTS}, preset=tiny.QUICK, inventory=whole, specs=specs).models["m0"].threads == 2
+    wide = {"m0": tiny.spec("m0", needs=Needs(min_cores=3, max_cores=8))}
+    with pytest.raises(InsufficientResources, match="needs 3 cores of CPU, but at most 2"):
+        make_plan(tmp_path / "wide", models={"m0": COUNTS}, preset=tiny.QUICK, inventory=whole, specs=wide)
+
+
 def test_auto_takes_a_gpu_that_can_hold_the_model_and_torch_can_use(tmp_path):
     needs = Needs(memory_gib=0.1, gpu_memory_gib=8)
     assert plan(tmp_path / "a", gpus=(GPU,), needs=needs).models["m0"].device == "cuda"
