@@ -271,7 +271,7 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
 
 def settle_space(order: RoundOrder, learner: Any, *, weigh: bool) -> None:
     """Tell a learner that answers by a space of pairs which kinds of input have proved themselves there."""
-    if order.pairs is not None and hasattr(learner, "settle_space"):
+    if hasattr(learner, "settle_space"):
         learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs, least=TRUSTED_RANK), weigh=weigh)
 
 
