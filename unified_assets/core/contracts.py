@@ -347,7 +347,7 @@ class Learner(Protocol):
     One with a space for several kinds may show it: `sides_of(pairs)` gives (role, kind) of what pairs hold, `has_side(pairs, side)`
     (n,) bool, `embed_side(pairs, side, rows)` (k, width) vectors of unit length; retrieval is measured there. It may answer from there:
     `settle_space(tasks, pairs, kinds, weigh=…)` comes after each `settle`, and without `weigh`, which leaves what it has decided, after
-    the refit; `kinds` are those whose held-out files find their partners beyond chance.
+    the refit; `kinds` are those whose held-out files find their partners far beyond chance.
     One whose weights start from what was fitted to the train side may have a `started()`, tensors by name, and a
     `refit_statistics(tasks, started)`, which is given them as they were after `fit_statistics` and lets the validation side count
     too, beside what was learned since, before the refit.

@@ -155,7 +155,7 @@ class AlignLearner(nn.Module):
             if (reference := self.reference_of(data.info.task)) is not None:
                 settle_reference(reference, data, lambda rows, mix, data=data: self._log_probs(data, rows, mix))  # type: ignore[misc]
 
-    def settle_space(self, tasks: Sequence[TaskData], pairs: TaskData, kinds: Collection[str], *, weigh: bool) -> None:
+    def settle_space(self, tasks: Sequence[TaskData], pairs: TaskData | None, kinds: Collection[str], *, weigh: bool) -> None:
         """Find each task's classes in the space where pairs of the `kinds` outnumber labels; else it counts nothing there.
 
         The validation part decides what the other answers count beside it; without `weigh`, that stays as it is.
@@ -175,8 +175,10 @@ class AlignLearner(nn.Module):
             else:
                 found.mix.copy_(before)
 
-    def _shown(self, pairs: TaskData, kinds: Collection[str]) -> int:
-        """How many pairs of the training part have all of these kinds."""
+    def _shown(self, pairs: TaskData | None, kinds: Collection[str]) -> int:
+        """How many pairs of the training part have each of these kinds."""
+        if pairs is None:
+            return 0
         rows = pairs.rows("train")
         return min(int(np.any([_has(pairs, side, rows) for side in _sides(pairs) if side[1] == kind], axis=0).sum()) for kind in kinds)
 

@@ -25,6 +25,7 @@ from unified_assets.training.stability import stable
 from unified_assets.training.state import Progress, TrainingState
 from unified_assets.training.steps import precision, run_steps
 
+TRUSTED_RANK = 0.85  # of held-out partners, on the mean: with three of ten pairs wrong, no space comes to more than 0.8
 VALIDATED = 300  # rows of a task's validation side that a round is scored on, evenly spread
 
 
@@ -270,8 +271,8 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
 
 def settle_space(order: RoundOrder, learner: Any, *, weigh: bool) -> None:
     """Tell a learner that answers by a space of pairs which kinds of input have proved themselves there."""
-    if order.pairs is not None and hasattr(learner, "settle_space"):
-        learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs), weigh=weigh)
+    if hasattr(learner, "settle_space"):
+        learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs, least=TRUSTED_RANK), weigh=weigh)
 
 
 def _score(learner: Any, data: TaskData, device: str) -> float | None:

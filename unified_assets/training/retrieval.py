@@ -62,15 +62,24 @@ def flat(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {f"retrieval/{row['query']}_to_{row['answer']}/recall_at_{k}": float(row[f"recall_at_{k}"]) for row in rows for k in AT}
 
 
-def aligned_kinds(learner: Any, pairs: TaskData | None) -> set[str]:
-    """The kinds of input whose held-out files find their partners beyond chance, by three standard errors of the mean rank."""
-    return {kind for first, second, _, similarity in similarities(learner, pairs) if is_beyond_chance(similarity) for kind in (first[1], second[1])}
+def aligned_kinds(learner: Any, pairs: TaskData | None, *, least: float = 0.0) -> set[str]:
+    """The kinds of input whose held-out files find their partners beyond chance, by three standard errors, and with a mean rank of `least` or more."""
+    found = set()
+    for first, second, _, similarity in similarities(learner, pairs):
+        if is_beyond_chance(similarity) and mean_rank(similarity) >= least:
+            found |= {first[1], second[1]}
+    return found
 
 
 def is_beyond_chance(similarity: np.ndarray) -> bool:
     """similarity: (n, n), partners on the diagonal. Whether partners rank higher than at random, in both directions (a rank-sum test)."""
     count = len(similarity)
     error = float(np.sqrt((count + 1) / (count - 1) / 12 / count))  # of the mean of count uniform ranks, as shares of 0 … 1
+    return mean_rank(similarity) > 0.5 + STANDARD_ERRORS * error
+
+
+def mean_rank(similarity: np.ndarray) -> float:
+    """similarity: (n, n), partners on the diagonal → the mean share of candidates that are farther than the partner, of the worse direction."""
     own = np.diagonal(similarity)[:, None]
-    lower = [((table < own).sum(axis=1) + ((table == own).sum(axis=1) - 1) / 2) / (count - 1) for table in (similarity, similarity.T)]
-    return min(float(share.mean()) for share in lower) > 0.5 + STANDARD_ERRORS * error
+    tables = (similarity, similarity.T)
+    return min(float((((table < own).sum(axis=1) + ((table == own).sum(axis=1) - 1) / 2) / (len(table) - 1)).mean()) for table in tables)

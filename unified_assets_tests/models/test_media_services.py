@@ -218,6 +218,13 @@ def test_a_space_that_proves_nothing_or_has_few_pairs_does_not_answer(few, kinds
     assert np.array_equal(learner.predict(data, data.rows("test")).log_probs, before)
 
 
+def test_a_champion_whose_pairs_are_gone_does_not_answer_by_their_space():
+    data, pairs, learner = aligned()
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=True)
+    learner.settle_space([data], None, set(), weigh=True)
+    assert "space" not in learner.head_of("image task")
+
+
 def test_the_space_does_not_answer_where_validation_is_clearly_better_without_it():
     data, pairs, learner = aligned(rest="valid")
     with torch.no_grad():

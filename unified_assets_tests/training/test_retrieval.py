@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 
-from unified_assets.training.retrieval import flat, held_out, recall, retrieval
+from unified_assets.training.retrieval import aligned_kinds, flat, held_out, mean_rank, recall, retrieval
 
 
 class Space:
@@ -68,3 +68,16 @@ def test_at_most_five_hundred_candidates_are_compared_the_first_by_id():
 def test_recalls_become_metrics_by_name():
     row = {"query": "image", "answer": "audio", "candidates": 20, "recall_at_1": 0.25, "recall_at_5": 0.5, "chance_at_1": 0.05, "chance_at_5": 0.25}
     assert flat([row]) == {"retrieval/image_to_audio/recall_at_1": 0.25, "retrieval/image_to_audio/recall_at_5": 0.5}
+
+
+def test_kinds_are_trusted_by_the_mean_rank_of_partners_in_the_worse_direction():
+    pairs = pairs_of(["test"] * 24)
+    right, crossed = np.eye(24), np.eye(24)
+    crossed[[0, 1, 2, 3, 4, 5, 6, 7]] = crossed[[1, 0, 3, 2, 5, 4, 7, 6]]  # a third of the pairs is wrong
+    assert mean_rank(right @ right.T) == 1.0
+    assert mean_rank(right @ crossed.T) == pytest.approx((16 * 1.0 + 8 * 11 / 23) / 24)
+    assert mean_rank(np.ones((24, 24))) == pytest.approx(0.5)
+    assert aligned_kinds(Space(right, right), pairs, least=0.85) == {"image", "audio"}
+    assert aligned_kinds(Space(right, crossed), pairs) == {"image", "audio"}
+    assert aligned_kinds(Space(right, crossed), pairs, least=0.85) == set()
+    assert aligned_kinds(Space(right, np.roll(right, 1, axis=0)), pairs) == set()
