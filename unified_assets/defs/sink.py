@@ -11,6 +11,7 @@ import dagster as dg
 from unified_assets.compute.monitor import Sample
 from unified_assets.core.contracts import EventSink, SilentSink
 from unified_assets.core.credentials import without_credentials
+from unified_assets.defs.storing import stored
 from unified_assets.tracking.experiment import ModelRun
 from unified_assets.training.ablation import encoder_effect, summary
 
@@ -49,7 +50,7 @@ class StepSink:
             facts["eta_s"] = round(eta_s, 1)
         if row.get("peers"):
             facts["learned_from"] = ", ".join(row["peers"])
-        self.context.log_event(dg.AssetObservation(asset_key=self.context.asset_key, metadata=facts))
+        stored(lambda: self.context.log_event(dg.AssetObservation(asset_key=self.context.asset_key, metadata=facts)), self.log)
         told = [f"{name} {row[name]:.3f}" for name in ("train_loss", "valid_score") if row.get(name) is not None]
         what = "refit on train and validation rows" if row.get("refit") else f"round {index} of {self.rounds}"
         self.context.log.info("%s: %s", what, ", ".join([*told, *([f"{eta_s:.0f} s to go"] if eta_s else [])]))

@@ -13,6 +13,7 @@ from unified_assets.core.credentials import tells_credentials, without_credentia
 from unified_assets.core.errors import UnifiedAssetsError, YieldStep
 from unified_assets.defs.chosen_preset import PRESET_TAG
 from unified_assets.defs.resources import LakeResource
+from unified_assets.defs.storing import stored
 from unified_assets.defs.watchdog import ancestors, watch_ancestors
 from unified_assets.store.local import StateNotWritable, not_writable
 from unified_assets.tracking import journal
@@ -21,7 +22,6 @@ LOCK_TAG = "unified_assets/lock"
 TRAINING_TAG = "unified_assets/training"
 PID_TAG = "unified_assets/pid"
 PID_STARTED_TAG = "unified_assets/pid_started"
-LOCKED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,5 @@ def _note_run(here: Step, lake: LakeResource, worker: dict[str, Any]) -> None:
 
 
 def _tag(here: Step, tags: Mapping[str, str]) -> None:
-    """Tag the run; patient with another process that keeps the instance's database locked: SQLite itself gives up after 5 s."""
-    from sqlalchemy.exc import OperationalError
-
-    deadline = time.monotonic() + LOCKED_S
-    while True:
-        try:
-            here.instance.add_run_tags(here.run_id, dict(tags))
-        except OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            here.log("waiting: another process keeps Dagster's database locked")
-        else:
-            return
+    """Tag the run."""
+    stored(lambda: here.instance.add_run_tags(here.run_id, dict(tags)), here.log)
