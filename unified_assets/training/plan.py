@@ -23,7 +23,8 @@ from unified_assets.training.pretrained import named
 
 ENCODER_GIB = 0.7  # an encoder of some twenty million weights at work, with its library
 LAYERS_GIB = 0.5  # layers of it that are learned on: gradients, moments, averages and the best weights
-GUESSED_STEP_S = {True: 0.2, False: 0.01}  # of a model with media and of one with texts only, before a round was measured
+GUESSED_STEP_S = {True: 0.15, False: 0.02}  # of a model with media and of one with texts only, before a round was measured
+GUESSED_EXAMPLE_S = {True: 0.0, False: 0.002}  # ... and of its preparation: features of texts, and the linear classifiers that heads start from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,8 @@ def _needs(spec: ModelSpec, preset: Preset) -> Needs:
 def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Inventory, *, members: int, cuda: Callable[[], bool]) -> ModelPlan:
     needs = _needs(spec, preset)
     threads = _threads(spec.name, needs, inventory, members)
-    steps = steps_in_epoch(spec.name, train_sizes(counts), preset) * preset.epochs
+    sizes, media = train_sizes(counts), bool(spec.encoders)
+    steps = steps_in_epoch(spec.name, sizes, preset) * preset.epochs
     return ModelPlan(
         model=spec.name,
         rounds=preset.rounds,
@@ -168,7 +170,7 @@ def _plan_model(spec: ModelSpec, counts: Any, preset: Preset, inventory: Invento
         seed=seed_of(preset.seed, spec.name),
         learning_rate=preset.learning_rate.get(spec.name, spec.learning_rate),
         priority=preset.priority.get(spec.name, 0),
-        work_s=steps * GUESSED_STEP_S[bool(spec.encoders)],
+        work_s=steps * GUESSED_STEP_S[media] + sum(sizes.values()) * GUESSED_EXAMPLE_S[media],
         spec_version=spec.version,
     )
 

@@ -43,6 +43,14 @@ def test_seeds_differ_by_model_and_follow_from_the_preset(tmp_path):
     assert plan(tmp_path / "c", seed=8).models["m0"].seed != a["m0"].seed
 
 
+def test_of_two_models_of_texts_the_one_with_more_to_prepare_is_taken_for_the_longer_one(tmp_path):
+    specs = {name: tiny.spec(name, encoders={}) for name in ("few", "many")}
+    models = {"few": COUNTS, "many": {"things": {"train": 40_000}}}
+    preset = tiny.QUICK.model_copy(update={"min_steps_per_epoch": 8, "max_steps_per_epoch": 8})
+    made = make_plan(tmp_path, models=models, preset=preset, inventory=Inventory(cores=2, memory_gib=4, gpus=()), specs=specs).models
+    assert made["many"].work_s - made["few"].work_s == pytest.approx((40_000 - 120) * 0.002)
+
+
 @pytest.mark.parametrize(("cores", "members", "most", "threads"), [(2, 7, 2, 1), (8, 2, 3, 3), (8, 2, 9, 4), (2, 1, 4, 2)])
 def test_threads_are_one_while_there_are_more_models_than_cores(tmp_path, cores, members, most, threads):
     made = plan(tmp_path, cores=cores, members=members, needs=Needs(max_cores=most, memory_gib=0.1))
