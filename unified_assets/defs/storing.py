@@ -23,7 +23,7 @@ def stored(call: Callable[[], object], log: Callable[[str], None], *, give_up_s:
             locked = "locked" in str(error)
             if not (locked or error.connection_invalidated) or time.monotonic() > deadline:
                 raise
-            time.sleep(wait_s)
             log(f"waiting: {'another process keeps' if locked else 'the connection was lost to'} Dagster's database{' locked' if locked else ''}")
+            time.sleep(wait_s)
         else:
             return

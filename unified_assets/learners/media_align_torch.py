@@ -170,6 +170,8 @@ class AlignLearner(nn.Module):
             if not wanted <= set(kinds) or len(data.rows("train")) >= self._shown(pairs, wanted) or (not weigh and before[1] == 0):
                 continue
             fit_reference(found, data, lambda rows, data=data: self._place(data, rows))  # type: ignore[misc]
+            if found.weights() == NETWORK_ALONE:  # rows of one class: what it knew before belongs to another space
+                continue
             if weigh:
                 settle_reference(found, data, lambda rows, mix, data=data, found=found: self._both(data, rows, found, mix))  # type: ignore[misc]
             else:

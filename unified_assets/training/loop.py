@@ -270,9 +270,11 @@ def _validate(order: RoundOrder, state: TrainingState) -> tuple[bool, float | No
 
 
 def settle_space(order: RoundOrder, learner: Any, *, weigh: bool) -> None:
-    """Tell a learner that answers by a space of pairs which kinds of input have proved themselves there."""
+    """Tell a learner that answers by a space of pairs which kinds of input have proved themselves there; none where no task has fewer labels than pairs."""
     if hasattr(learner, "settle_space"):
-        learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs, least=TRUSTED_RANK), weigh=weigh)
+        shown = 0 if order.pairs is None else len(order.pairs.rows("train"))
+        asked = any(len(data.rows("train")) < shown for data in order.tasks)  # held-out pairs are not looked at for nothing
+        learner.settle_space(order.tasks, order.pairs, aligned_kinds(learner, order.pairs, least=TRUSTED_RANK) if asked else set(), weigh=weigh)
 
 
 def _score(learner: Any, data: TaskData, device: str) -> float | None:

@@ -225,6 +225,14 @@ def test_a_champion_whose_pairs_are_gone_does_not_answer_by_their_space():
     assert "space" not in learner.head_of("image task")
 
 
+@pytest.mark.parametrize("weigh", [True, False])
+def test_classes_of_an_earlier_space_do_not_answer_where_rows_show_one_class(weigh):
+    data, pairs, learner = aligned()
+    learner.settle_space([data], pairs, {"image", "audio"}, weigh=True)
+    learner.settle_space([replace(data, target=np.zeros(60, np.int64))], pairs, {"image", "audio"}, weigh=weigh)
+    assert "space" not in learner.head_of("image task")
+
+
 def test_the_space_does_not_answer_where_validation_is_clearly_better_without_it():
     data, pairs, learner = aligned(rest="valid")
     with torch.no_grad():

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tiny_models as tiny
 
+from unified_assets.training.loop import settle_space
 from unified_assets.training.retrieval import aligned_kinds, flat, held_out, mean_rank, recall, retrieval
 
 
@@ -81,3 +84,15 @@ def test_kinds_are_trusted_by_the_mean_rank_of_partners_in_the_worse_direction()
     assert aligned_kinds(Space(right, crossed), pairs) == {"image", "audio"}
     assert aligned_kinds(Space(right, crossed), pairs, least=0.85) == set()
     assert aligned_kinds(Space(right, np.roll(right, 1, axis=0)), pairs) == set()
+
+
+@pytest.mark.parametrize(("labels", "kinds"), [(10, {"image", "audio"}), (14, set())], ids=["fewer labels than pairs", "as many"])
+def test_held_out_pairs_are_looked_at_only_for_tasks_with_fewer_labels(labels, kinds):
+    class Placing(Space):
+        def settle_space(self, tasks, pairs, kinds, *, weigh):
+            self.told = (kinds, weigh)
+
+    learner = Placing(np.eye(24), np.eye(24))
+    task = tiny.task_data(np.zeros((labels, tiny.WIDTH), np.float32), None, ["train"] * labels, task="things", ids="t")
+    settle_space(SimpleNamespace(tasks=(task,), pairs=pairs_of(["test"] * 10 + ["train"] * 14)), learner, weigh=True)
+    assert learner.told == (kinds, True)
