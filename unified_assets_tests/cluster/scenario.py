@@ -31,9 +31,8 @@ from unified_assets.store.local import Store
 from unified_assets.training.plan import make_plan
 from unified_assets.training.remote import there
 from unified_assets.training.rounds import train_model
+from unified_assets_tests.cluster.apart import ADDRESS, RAY
 
-ADDRESS = "127.0.0.1:6379"
-RAY = str(Path(sys.executable).with_name("ray"))
 WORDS = ("cat", "dog", "horse", "hammer", "saw", "drill")
 
 

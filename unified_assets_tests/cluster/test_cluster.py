@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +10,19 @@ import pytest
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = pytest.mark.cluster
-APART = ("unshare", "-rn", "-pf", "--kill-child", "--mount-proc")  # a network and processes of its own: nothing is reached, nothing is left
+
+from unified_assets_tests.cluster.apart import APART, PROJECT, can_be_made  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """What was seen on the cluster."""
-    if shutil.which("unshare") is None or subprocess.run([*APART, "true"], capture_output=True, check=False).returncode:
+    if not can_be_made():
         pytest.skip("no network namespace can be made here, and Ray would listen on all addresses")
     folder = tmp_path_factory.mktemp("cluster")
-    script, project = Path(__file__).with_name("scenario.py"), Path(__file__).resolve().parents[2]
+    script = Path(__file__).with_name("scenario.py")
     words = [*APART, sys.executable, str(script), str(folder), str(folder / "report.json")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900, env={**os.environ, "PYTHONPATH": str(project)})
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900, env={**os.environ, "PYTHONPATH": str(PROJECT)})
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "report.json").read_text())
 

@@ -70,6 +70,10 @@ class Postgres:
     def address(self, database, *, scheme="postgresql+psycopg2"):
         return f"{scheme}://dagster:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
+    def by_socket(self, database):
+        """The same for whoever sees its folder and not its network."""
+        return f"postgresql+psycopg2://dagster:{PASSWORD}@/{database}?host={self.folder}&port={self.port}"
+
     def start(self):
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
         self._do(BINARIES["pg_ctl"], "-D", self.folder / "data", "-l", self.folder / "log", "-w", "-o", options, "start")
@@ -93,11 +97,11 @@ def postgres():
 
 
 @contextmanager
-def mlflow(postgres, folder):
-    """MLflow on Postgres, which keeps what is logged to it."""
+def mlflow(database, folder, *, inside=()):
+    """MLflow on a database of Postgres, which keeps what is logged to it; `inside`: a command that starts it in a namespace."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", postgres.address("mlflow"), "--artifacts-destination", str(folder / "artifacts")]
+    command = [*inside, sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
     with (folder / "mlflow.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"})
     try:
@@ -119,7 +123,7 @@ def story(shell, postgres, tmp_path_factory):
     assert first.code == 0, first.said
     with (lake.state / "dagster" / "dagster.yaml").open("a", encoding="utf-8") as stream:
         stream.write(STORAGE.format(port=postgres.port))
-    with mlflow(postgres, home) as uri:
+    with mlflow(postgres.address("mlflow"), home) as uri:
         lake.more["UNIFIED_ASSETS_MLFLOW_TRACKING_URI"] = uri
         short, moved = interrupted(lake, postgres, lake.preset("short", f"{long}\nseed: 2"), away_s=3.0)
         after = json.loads(lake.run("doctor", "--json").out)

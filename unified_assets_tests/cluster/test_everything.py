@@ -1,0 +1,135 @@
+"""All of it at once: files from a bucket, nodes that compute, Dagster and MLflow on Postgres, snapshots of the state in a bucket."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+pytest.importorskip("obstore", reason="the extra `objects` is not installed")
+pytest.importorskip("moto.server", reason="moto, an S3 server for tests, is not installed")
+
+from unified_assets.defs.instance import DAGSTER_YAML
+from unified_assets_tests.cluster import facts
+from unified_assets_tests.cluster.apart import ADDRESS
+from unified_assets_tests.road.conftest import free_port
+from unified_assets_tests.road.test_postgres import BINARIES, Postgres, mlflow
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(None in BINARIES.values(), reason="needs the programs of a Postgres server"),
+    pytest.mark.skipif(find_spec("dagster_postgres") is None, reason="needs the extra `postgres`"),
+]
+
+UPLOAD = """
+import json, os, sys, time, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+for _ in range(600):
+    try:
+        urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/moto-api/").close()
+        break
+    except OSError:
+        time.sleep(0.1)
+import boto3
+client, root = boto3.client("s3", region_name="us-east-1"), Path(sys.argv[1])
+client.create_bucket(Bucket="lake")
+files = sorted(path for path in root.rglob("*") if path.is_file())
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(lambda path: client.put_object(Bucket="lake", Key="raw/" + path.relative_to(root).as_posix(), Body=path.read_bytes()), files))
+print(len(files))
+"""
+
+ASK_POSTGRES = """
+import json, sys, psycopg2
+found = {}
+for name, database, query in (
+    ("runs", "dagster", "select status from runs"),
+    ("steps", "dagster", "select distinct step_key from event_logs where dagster_event_type = 'STEP_SUCCESS' and step_key like 'model%'"),
+    ("versions", "mlflow", "select name from model_versions"),
+):
+    with psycopg2.connect(sys.argv[1].replace("NAME", database)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(query)
+        found[name] = sorted(row[0] for row in cursor.fetchall())
+print(json.dumps(found))
+"""
+
+
+@contextmanager
+def bucket(inside, log):
+    """An S3 server in there; yields what programs are told of it."""
+    port = free_port()
+    with log.open("wb") as stream:
+        command = [*inside, sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+    told = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "hidden-word", "AWS_REGION": "us-east-1"}
+    try:
+        yield {**told, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ALLOW_HTTP": "true"}
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    folder = Path("/tmp") / f"ua-all-{os.getpid()}"  # a path that another user may enter, short enough for a socket
+    folder.mkdir(mode=0o755)
+    server = Postgres(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def story(here, cluster, postgres, tmp_path_factory):
+    """The whole road; then the state is lost, and pulled from its bucket."""
+    home = tmp_path_factory.mktemp("everything")
+    with bucket(cluster.inside, home / "s3.log") as told, mlflow(postgres.by_socket("mlflow"), home, inside=cluster.inside) as uri:
+        urls = {"UNIFIED_ASSETS_RAW_URL": "s3://lake/raw", "UNIFIED_ASSETS_STATE_URL": "s3://lake/state"}
+        servers = {"UNIFIED_ASSETS_RAY_ADDRESS": ADDRESS, "UNIFIED_ASSETS_MLFLOW_TRACKING_URI": uri, "DAGSTER_PG_URL": postgres.by_socket("dagster")}
+        lake = replace(here, home=home, raw=home / "raw", state=home / "state", inside=cluster.inside, more={**told, **urls, **servers})
+        (lake.state / "dagster").mkdir(parents=True)
+        storage = "storage:\n  postgres:\n    postgres_url: {env: DAGSTER_PG_URL}\n"
+        (lake.state / "dagster" / "dagster.yaml").write_text(DAGSTER_YAML + storage, encoding="utf-8")
+        lake.python(UPLOAD, here.raw)
+        with cluster.watched() as seen:
+            done = lake.run("run", "--preset", lake.preset("tiny"), timeout=900)
+        assert done.code == 0, done.said
+        found, status = facts.of(lake), lake.status()
+        lake.state.rename(home / "lost")
+        pulled = lake.run("pull", "s3://lake/state")
+        picture = next((lake.raw / "images/digits/test/3").iterdir())
+        answer, again = lake.run("predict", "vision_service", picture), lake.status()
+        databases = lake.python(ASK_POSTGRES, postgres.by_socket("NAME").replace("+psycopg2", ""))
+    return SimpleNamespace(seen=seen, found=found, status=status, pulled=pulled, answer=answer, again=again, databases=databases, home=home)
+
+
+def test_what_nodes_learn_from_a_bucket_with_servers_on_postgres_is_what_is_learned_here(trained_here, story):
+    assert len(story.found.tables["catalog"]) == sum(story.status["files"].values()) > 0
+    for name in ("tables", "digests", "baselines", "results", "weights"):
+        assert getattr(story.found, name) == getattr(trained_here, name), name
+
+
+def test_each_part_was_in_use(story):
+    models = sorted(story.found.weights)
+    assert {task.split()[0] for names in story.seen.values() for task in names} >= set(models)
+    assert story.databases == {"runs": ["SUCCESS"], "steps": [f"model__{model}" for model in models], "versions": models}
+    assert not list(story.home.glob("lost/**/*.db"))
+
+
+def test_the_state_comes_back_from_its_bucket_where_it_was_lost_and_answers(story):
+    assert story.pulled.code == 0, story.pulled.said
+    assert story.again == story.status
+    assert story.answer.code == 0, story.answer.said
+    assert "error" not in json.loads(story.answer.out)
