@@ -67,10 +67,12 @@ class Cluster:
 
     def kill(self, address: str) -> None:
         """All processes of a node at once, as when its power is cut."""
-        node = psutil.Process(self.nodes.pop(address).pid)
+        started = self.nodes.pop(address)
+        node = psutil.Process(started.pid)
         for process in [node, *node.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        started.wait()
 
     def at_work(self) -> dict[str, list[str]]:
         """Address of each node → names of the tasks that it runs now."""

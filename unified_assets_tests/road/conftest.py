@@ -175,7 +175,7 @@ class Shell:
 
     def python(self, code: str, *arguments, timeout: float = 120.0):
         """What a fresh Python process prints as JSON."""
-        done = self._finished([sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)], timeout)
+        done = self._finished([*self.inside, sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)], timeout)
         assert done.code == 0, done.err
         return json.loads(done.out.splitlines()[-1])
 
