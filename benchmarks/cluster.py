@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,7 @@ APART = ("unshare", "-rn", "-pf", "--kill-child", "--mount-proc")  # Ray listens
 ADDRESS = "127.0.0.1:6379"
 RAY = str(Path(sys.executable).with_name("ray"))
 IDLE_S = 10.0
+LOOK_S = 0.2
 
 
 def main() -> None:
@@ -63,9 +65,9 @@ def main() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # noqa: S607 - where it is, differs
     print(f"load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="ua-", dir="/tmp") as scratch, nodes(Path(scratch), args.nodes):
-        before = cpu_s()
-        time.sleep(IDLE_S)
-        print(f"{args.nodes} nodes and a head with nothing to do: {(cpu_s() - before) / IDLE_S:.2f} CPU-seconds a second")
+        with watched() as idle:
+            time.sleep(IDLE_S)
+        print(f"{args.nodes} nodes and a head with nothing to do: {idle['CPU'] / IDLE_S:.2f} CPU-seconds a second")
         lake = linked(args.folder, Path(scratch, "lake"), args.most) if args.folder else sample.write(Path(scratch, "lake")).folder
         files = sum(path.is_file() for path in lake.rglob("*"))
         report(f"catalog scan of {files:,} files", [scanned(lake, Path(scratch), args.nodes, turn) for turn in range(args.repeats)])
@@ -118,10 +120,12 @@ def trained(model: str, prepared: Path, scratch: Path, epochs: int, turn: int) -
     found, weights = {}, []
     for where, address in ways(turn):
         run = scratch / f"{model}-{where}-{turn}"
+        began = time.time()
         with measured() as figures:
             folder = train(model, prepared, run, epochs, address)
         rows = [json.loads(line) for line in (run / "rounds" / f"{model}.jsonl").read_text(encoding="utf-8").splitlines()]
         ends = [row["ended"] for row in rows if not row["refit"]]
+        figures["to the end of round 1"] = rows[0]["ended"] - began
         figures["round"] = statistics.median(after - before for before, after in itertools.pairwise(ends))
         weights.append((folder / "weights.safetensors").read_bytes())
         found[where] = figures
@@ -164,21 +168,48 @@ def prepare(settings: Settings, names: list[str]) -> None:
 def measured() -> Iterator[dict[str, float]]:
     """Wall time and CPU-seconds of what is done within; a connection to the cluster is made and ended there."""
     figures: dict[str, float] = {}
-    before, began = cpu_s(), time.perf_counter()
-    yield figures
-    if "ray" in sys.modules:
-        cluster.leave()
-    figures["wall"], figures["CPU"] = time.perf_counter() - began, cpu_s() - before
+    with watched() as used:
+        began = time.perf_counter()
+        yield figures
+        figures["wall"] = time.perf_counter() - began
+        if "ray" in sys.modules:
+            cluster.leave()
+    figures["CPU"] = used["CPU"]
 
 
-def cpu_s() -> float:
-    """CPU-seconds of all that ever ran in this namespace; what has no parent any more stays as a zombie of ours, its times with it."""
-    total = 0.0
+@contextlib.contextmanager
+def watched() -> Iterator[dict[str, float]]:
+    """CPU-seconds that processes of this namespace used meanwhile, as last seen of each.
+
+    Ray's nodes wait for no child, so the times of one that has ended are lost to its parent.
+    """
+    done, latest, figures = threading.Event(), {}, {"CPU": 0.0}
+    before = seen()
+
+    def look() -> None:
+        while not done.wait(LOOK_S):
+            latest.update(seen())
+        latest.update(seen())
+        figures["watching"] = time.thread_time()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield figures
+    finally:
+        done.set()
+        thread.join()
+    figures["CPU"] = sum(total - before.get(process, 0.0) for process, total in latest.items()) - figures["watching"]
+
+
+def seen() -> dict[tuple[int, float], float]:
+    """Process, by number and start → its CPU-seconds."""
+    found = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
+            found[process.pid, process.create_time()] = times.user + times.system
+    return found
 
 
 def ways(turn: int) -> list[tuple[str, str | None]]:
