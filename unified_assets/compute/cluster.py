@@ -15,8 +15,9 @@ from typing import Any, Self
 from unified_assets import __version__
 from unified_assets.compute.inventory import GIB, Inventory, detect
 from unified_assets.compute.workers import Outcome, WorkerPool
-from unified_assets.core.errors import InsufficientResources, InvalidSetting, ResourceError
+from unified_assets.core.errors import InsufficientResources, InvalidSetting, ResourceError, UnifiedAssetsError
 from unified_assets.core.settings import NodeKind, Settings
+from unified_assets.store import buckets
 
 NAMESPACE = "unified_assets"
 LOST_NODES = 3  # how often work is begun again after the process or the node it was on is gone
@@ -43,12 +44,12 @@ class NodesLost(ResourceError):
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """What one node can give, and what is installed there."""
+    """What one node can give, what is installed there, and why it cannot see the files (None where it can)."""
 
     name: str
     inventory: Inventory
     versions: dict[str, str]
-    sees_state: bool
+    missing: str | None
 
 
 def connect(address: str) -> Any:
@@ -72,16 +73,19 @@ def leave() -> None:
     ray.shutdown()
 
 
-def nodes(address: str, state: Path) -> tuple[Node, ...]:
-    """The nodes that are alive, by name. Raises NodeDiffers for one that lacks the state folder or has another version of what computes."""
+def nodes(address: str, state: Path, url: str | None = None) -> tuple[Node, ...]:
+    """The nodes that are alive, by name. `url`: the bucket that files reach them by, where they do not see the state folder.
+
+    Raises NodeDiffers for one that sees neither, or has another version of what computes.
+    """
     ray = connect(address)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # type: ignore[import-not-found, unused-ignore]
 
     alive = sorted((node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")), key=lambda node: node["NodeManagerAddress"])
     look = ray.remote(num_cpus=0, max_retries=0)(_look_around)
-    asked = [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(state) for node in alive]
+    asked = [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(state, url) for node in alive]
     found = []
-    for node, (inventory, versions, sees) in zip(alive, ray.get(asked), strict=True):
+    for node, (inventory, versions, missing) in zip(alive, ray.get(asked), strict=True):
         resources = node["Resources"]
         given = replace(
             inventory,
@@ -89,18 +93,18 @@ def nodes(address: str, state: Path) -> tuple[Node, ...]:
             memory_gib=min(inventory.memory_gib, resources.get("memory", 0.0) / GIB),
             gpus=inventory.gpus[: int(resources.get("GPU", 0))],
         )
-        found.append(Node(name=node["NodeManagerAddress"], inventory=given, versions=versions, sees_state=sees))
+        found.append(Node(name=node["NodeManagerAddress"], inventory=given, versions=versions, missing=missing))
     for one in found:
-        if not one.sees_state:
-            raise NodeDiffers(node=one.name, problem=f"does not see {state}: raw root and state must lie on a file system all nodes share")
+        if one.missing is not None:
+            raise NodeDiffers(node=one.name, problem=one.missing)
         if one.versions != versions_here():
             raise NodeDiffers(node=one.name, problem=f"has {one.versions}, here are {versions_here()}")
     return tuple(found)
 
 
-def inventory(address: str, state: Path) -> Inventory:
+def inventory(address: str, state: Path, url: str | None = None) -> Inventory:
     """All nodes together, as the queue of leases sees them; one round may have the cores of the largest, be it one that an autoscaler may add."""
-    there = nodes(address, state)
+    there = nodes(address, state, url)
     kinds = [kind.cores for kind in Settings().ray_node_kinds]
     gpus = [gpu for node in there for gpu in node.inventory.gpus]
     return Inventory(
@@ -196,8 +200,20 @@ def versions_here() -> dict[str, str]:
     return {"unified-assets": __version__, "python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "polars")}}
 
 
-def _look_around(state: Path) -> tuple[Inventory, dict[str, str], bool]:
-    return detect(state), versions_here(), (state / _STATE_FILE).is_file()
+def _look_around(state: Path, url: str | None) -> tuple[Inventory, dict[str, str], str | None]:
+    return detect(state), versions_here(), _unseen(state, url)
+
+
+def _unseen(state: Path, url: str | None) -> str | None:
+    """Why this node does not get at the files; None where it does."""
+    if url is None:
+        seen = (state / _STATE_FILE).is_file()
+        return None if seen else f"does not see {state}: raw root and state must lie on a file system all nodes share (or travel: UNIFIED_ASSETS_RAY_FILES)"
+    try:
+        next(iter(buckets.entries(buckets.opened(url, field="state_url"), url)), None)
+    except UnifiedAssetsError as error:
+        return f"cannot read the bucket of the state: {error}"
+    return None
 
 
 def _map_part(function: Callable[[Any], Any], limits: dict[str, Any], items: Sequence[Any]) -> list[Outcome]:

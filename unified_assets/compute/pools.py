@@ -23,7 +23,7 @@ class Pool(Protocol):
 def pool_of(settings: Settings, function: Callable[[Any], Any], *, prepare: Callable[[], Any] | None = plugins.modalities, extra_s: float = 0.0) -> Pool:
     """A pool with the limits of the settings. `extra_s`: seconds an item may take beyond them."""
     workers, timeout_s = settings.workers or usable_cores(), settings.file_timeout_s + extra_s
-    if settings.ray_address is not None:
+    if settings.ray_address is not None and settings.carried_by is None:
         from unified_assets.compute.cluster import ClusterPool
 
         return ClusterPool(function, address=settings.ray_address, timeout_s=timeout_s, memory_mib=settings.file_memory_mib, prepare=prepare)

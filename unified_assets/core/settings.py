@@ -1,9 +1,12 @@
 """Typed settings; the only reader of the environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unified_assets.core.errors import InvalidSetting
 
 
 class NodeKind(BaseModel):
@@ -44,6 +47,13 @@ class Settings(BaseSettings):
     pretrained_text: Path | None = Field(default=None, description="Folder of a text encoder for versions trained beside one that the state folder lacks.")
     pretrained_image: Path | None = Field(default=None, description="Folder of an image encoder for versions trained beside one that the state folder lacks.")
     ray_address: str | None = Field(default=None, description="Ray cluster (`host:port`) whose nodes decode and train; default: this machine alone.")
+    ray_files: Literal["shared", "bucket"] = Field(
+        default="shared",
+        description="How nodes see the state: on a file system that all share, or by way of the bucket of `state_url` (training only; this machine decodes).",
+    )
+    ray_cache: Path | None = Field(
+        default=None, description="On a node that shares no files: folder for those of the models it computes; default `~/.cache/unified-assets/nodes`."
+    )
     ray_node_kinds: tuple[NodeKind, ...] = Field(default=(), description="Kinds of node an autoscaler may add, as JSON: a need that only they meet waits.")
     serve_root: Path | None = Field(default=None, description="Folder below which a served model reads files that requests name; default: it reads none.")
     mlflow_tracking_uri: str | None = Field(default=None, description="MLflow tracking server; default SQLite under `<state>/mlflow`.")
@@ -57,6 +67,16 @@ class Settings(BaseSettings):
                 "config": None if self.config is None else self.config.absolute(),
             }
         )
+
+    @property
+    def carried_by(self) -> str | None:
+        """The bucket by which files reach the nodes of a cluster; None where they see them. Raises InvalidSetting where none is named."""
+        if self.ray_address is None or self.ray_files == "shared":
+            return None
+        if self.state_url is None:
+            problem, fix = "no bucket is named", "Set UNIFIED_ASSETS_STATE_URL (s3://bucket/prefix), or share a file system."
+            raise InvalidSetting(source="settings", field="ray_files", value=self.ray_files, problem=problem, fix=fix)
+        return self.state_url
 
     @property
     def tracking_uri(self) -> str:

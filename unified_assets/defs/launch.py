@@ -118,7 +118,7 @@ def _there_is(settings: Settings) -> Inventory:
 
     Store(settings.state).bind(settings.raw)  # nodes are asked whether they see the state
     try:
-        return cluster.inventory(settings.ray_address, settings.state)
+        return cluster.inventory(settings.ray_address, settings.state, settings.carried_by)
     finally:
         cluster.leave()
 

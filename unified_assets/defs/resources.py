@@ -74,11 +74,11 @@ class ComputeResource(dg.ConfigurableResource[Any]):
 
     def inventory(self) -> Any:
         """Cores, memory, GPUs and free disk, as this process may use them; those of all nodes where the settings name a cluster."""
-        address = Settings().ray_address
-        if address is not None:
+        settings = Settings()
+        if settings.ray_address is not None:
             from unified_assets.compute import cluster
 
-            return cluster.inventory(address, Path(self.state))
+            return cluster.inventory(settings.ray_address, Path(self.state), settings.carried_by)
         from unified_assets.compute.inventory import detect
 
         return detect(Path(self.state))

@@ -108,7 +108,7 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
     from unified_assets.training import word_vectors
     from unified_assets.training.plan import make_plan
     from unified_assets.training.pretrained import address_of, kept_for
-    from unified_assets.training.remote import there
+    from unified_assets.training.remote import Carried, there
     from unified_assets.training.rounds import train_model
 
     here, spec, plan, settings = job.here, job.spec, job.plan, job.here.settings
@@ -143,5 +143,6 @@ def _train(job: Training, dataset: Any, sink: StepSink) -> Any:
             load=load,
             encoder=address_of(vectors, settings.state),
             words=None if schedule.word_vectors is None else word_vectors.file_of(here.run_dir, schedule.word_vectors),
+            carried=None if settings.carried_by is None else Carried(state=settings.state, url=settings.carried_by),
         ),
     )

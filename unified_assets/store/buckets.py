@@ -1,6 +1,7 @@
 """URLs of buckets in; their objects listed, read and created out (obstore). Errors name the URL, never a secret."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,25 @@ def create_all(objects: Any, url: str, files: Mapping[str, Path], *, at_once: in
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda entry: create(objects, url, *entry), files.items()))
     return sum(path.stat().st_size for path in files.values())
+
+
+def delete(objects: Any, url: str, names: Sequence[str]) -> None:
+    """Delete objects; those that are gone already do not matter. Raises BucketUnreachable."""
+    import obstore  # type: ignore[import-not-found, unused-ignore]
+
+    try:
+        if names:
+            obstore.delete(objects, names)
+    except FileNotFoundError:
+        return
+    except (obstore.exceptions.BaseError, OSError) as error:
+        raise BucketUnreachable(url=url, problem=f"objects cannot be deleted: {first_line(error)}") from error
+
+
+def hash_of(path: Path) -> str:
+    """What the bytes of a file are known by in a bucket."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 def first_line(error: BaseException) -> str:

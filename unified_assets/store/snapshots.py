@@ -6,7 +6,6 @@ same state the second one is told instead of overwriting the first. SQLite datab
 taken while a run writes.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -231,18 +230,13 @@ def _row(state: Path, path: Path, known: Mapping[str, Mapping[str, Any]], copy: 
             live.backup(written)
     else:
         shutil.copyfile(path, copy)
-    facts = {"blob": _hash(copy), "size_bytes": copy.stat().st_size, "mtime_ns": told.st_mtime_ns, "mode": told.st_mode & 0o777}
+    facts = {"blob": buckets.hash_of(copy), "size_bytes": copy.stat().st_size, "mtime_ns": told.st_mtime_ns, "mode": told.st_mode & 0o777}
     return {"path": name, "link": None, **facts}, copy
 
 
 def _is_database(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(len(_DATABASE)) == _DATABASE
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 def _checked(manifest: Path, url: str) -> list[dict[str, Any]]:
@@ -276,7 +270,7 @@ def _fetch(objects: Any, url: str, home: Path, row: Mapping[str, Any]) -> int:
     target = home / row["path"]
     target.parent.mkdir(parents=True, exist_ok=True)
     buckets.read(objects, url, f"blobs/{row['blob']}", target)
-    if _hash(target) != row["blob"]:
+    if buckets.hash_of(target) != row["blob"]:
         msg = f"{url}: the bytes of {row['path']!r} are not those that were pushed. Nothing was kept of this snapshot."
         raise NothingToPull(msg)
     target.chmod(row["mode"])

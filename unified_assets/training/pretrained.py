@@ -35,7 +35,7 @@ class KeptVectors:
         folder, found = encoder_hub.resolved(kind, str(source), state)
         kept = encoders.keep(kind, folder, state)
         self.kind, self.folder, self.digest, self.name, self.layers = kind, kept, kept.name, name or found, layers
-        self._home, self._log = state / "tensors" / f"{kind}-{kept.name}{VERSIONS[kind]}" / model, log
+        self._source, self._home, self._log = kept, vectors_home(kind, kept.name, state, model), log
         self._place: dict[str, tuple[int, int]] = {}
         self._shards: list[np.ndarray] = []
         for shard in sorted(self._home.glob("shard-*")):
@@ -48,7 +48,7 @@ class KeptVectors:
 
     @cached_property
     def _encoder(self) -> Any:
-        return encoder_of(self.kind, self.folder)
+        return encoder_of(self.kind, self._source)
 
     def network(self) -> Any:
         """The encoder itself."""
@@ -86,6 +86,11 @@ class KeptVectors:
         self._shards.append(vectors)
 
 
+def vectors_home(kind: EncoderKind, digest: str, state: Path, model: str) -> Path:
+    """Where the vectors lie that an encoder gave for a model."""
+    return state / "tensors" / f"{kind}-{digest}{VERSIONS[kind]}" / model
+
+
 def _key(item: Any) -> str:
     """Hash of a text, or of the pixels that a model looks at."""
     if isinstance(item, str):
@@ -95,17 +100,24 @@ def _key(item: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where the nodes of a cluster find an encoder, and the vectors that are there already: on the shared file system."""
+    """Where the nodes of a cluster find an encoder, and the vectors that are there already. `told`: the folder to name in what is trained, if another."""
 
     kind: EncoderKind
     folder: Path
     state: Path
     name: str
     layers: int
+    told: Path | None = None
 
     def vectors(self, model: str) -> KeptVectors:
         """Those of a model, on this node."""
-        return KeptVectors(self.kind, self.folder, state=self.state, model=model, log=print, name=self.name, layers=self.layers)
+        found = KeptVectors(self.kind, self.folder, state=self.state, model=model, log=print, name=self.name, layers=self.layers)
+        found.folder = self.told or found.folder
+        return found
+
+    def home(self, model: str) -> Path:
+        """Where the vectors of a model lie."""
+        return vectors_home(self.kind, self.folder.name, self.state, model)
 
 
 def address_of(vectors: KeptVectors | None, state: Path) -> Address | None:

@@ -1,22 +1,28 @@
 """A model's rounds on the nodes of a cluster: what to do travels as paths and numbers, what came of it lies on the shared file system.
 
+Where nodes share none, the files of a round go there by way of a bucket, into a folder of the node for that model, and what it made comes back.
+
 A node keeps the state of a round in the process that computed it, for the next one may land there again; where it does not, the checkpoint
 is read. Either way the result has the same bits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import xxhash
 
 from unified_assets.compute import cluster
 from unified_assets.core import plugins
 from unified_assets.core.contracts import BaselineScore, TaskData
 from unified_assets.core.errors import InvalidSetting
+from unified_assets.core.settings import Settings
 from unified_assets.inference.pretrained import encoded, pairs_with, with_vectors
-from unified_assets.training import word_vectors
+from unified_assets.store.carriage import Carrier, Unit
+from unified_assets.training import slots, word_vectors
 from unified_assets.training.computing import Closing, Here
 from unified_assets.training.inputs import chosen_tasks
 from unified_assets.training.loop import start_compute
@@ -61,6 +67,14 @@ class Told:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """How files reach nodes that do not see the state folder: by this bucket."""
+
+    state: Path
+    url: str
+
+
 @dataclass(kw_only=True)
 class There:
     """`Computing` on a cluster. `load` is a module-level function that reads a dataset."""
@@ -70,6 +84,8 @@ class There:
     load: Load
     encoder: Address | None = None
     words: Path | None = None
+    carried: Carried | None = None
+    _carrier: Carrier | None = None
 
     def reference(self, order: RoundOrder, data: TaskData) -> BaselineScore:
         """The classical baseline of a task."""
@@ -88,6 +104,8 @@ class There:
     def finish(self, order: RoundOrder, closing: Closing) -> dict[str, Any]:
         """Final figures."""
         results: dict[str, Any] = self._call(_finish, order, closing, what="final figures")
+        if self._carrier is not None:  # the dataset is what the next run may want
+            self._carrier.keep_only(self._carrier.send([self.dataset]))
         return results
 
     def leave_device(self) -> None:
@@ -98,8 +116,7 @@ class There:
         words = self.words if any(data.word_vectors is not None for data in order.tasks) else None
         encoder = self.encoder if encoded(order.tasks) else None
         job = Job(model=order.spec.name, order=sent, dataset=self.dataset, load=self.load, encoder=encoder, words=words)
-        told: Told = cluster.call(
-            self.address,
+        told: Told = (self._ask if self.carried is None else partial(self._send_and_ask, self.carried))(
             function,
             job,
             *arguments,
@@ -113,18 +130,104 @@ class There:
             order.log(line)
         return told.value
 
+    def _ask(self, function: Callable[..., Any], *arguments: Any, **needs: Any) -> Any:
+        return cluster.call(self.address, function, *arguments, **needs)
 
-def there(address: str | None, *, dataset: Any, load: Load, encoder: Address | None = None, words: Path | None = None) -> Callable[[], "Here | There"]:
+    def _send_and_ask(self, carried: Carried, function: Callable[..., Told], job: Job, *arguments: Any, **needs: Any) -> Told:
+        """The same where the files have to travel."""
+        if self._carrier is None:
+            self._carrier = Carrier(carried.url, whose=job.model, home=carried.state)
+        parcel = Parcel(carried=carried, model=job.model, units=self._carrier.send(_inputs(job, arguments)))
+        told, made = self._ask(_carried, parcel, function, job, *arguments, **needs)
+        self._carrier.receive(made, within=[job.order.checkpoints])
+        return cast("Told", told)
+
+
+def there(
+    address: str | None, *, dataset: Any, load: Load, encoder: Address | None = None, words: Path | None = None, carried: Carried | None = None
+) -> Callable[[], "Here | There"]:
     """Who computes a model's rounds: this process, or the cluster at `address`. Raises InvalidSetting for data that lie in no folder.
 
-    `encoder`: where nodes find a pretrained encoder; `words`: where the shared word vectors of the run will lie.
+    `encoder`: where nodes find a pretrained encoder; `words`: where the shared word vectors of the run will lie; `carried`: how files reach nodes
+    that do not see them.
     """
     if address is None:
         return Here
     if dataset.folder is None:
         problem = "the dataset lies in memory only"
         raise InvalidSetting(source="settings", field="ray_address", value=address, problem=problem, fix="Build it with `datasets.build`, or train locally.")
-    return partial(There, address=address, dataset=dataset.folder, load=load, encoder=encoder, words=words)
+    return partial(There, address=address, dataset=dataset.folder, load=load, encoder=encoder, words=words, carried=carried)
+
+
+# ------------------------------------------------------------------------------------------------- files that travel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """The files of a call."""
+
+    carried: Carried
+    model: str
+    units: tuple[Unit, ...]
+
+    def home(self) -> Path:
+        """The folder of this node that stands for the state folder, for one model of it."""
+        cache = Settings().ray_cache or Path.home() / ".cache" / "unified-assets" / "nodes"
+        lake = xxhash.xxh3_64_hexdigest(f"{self.carried.url}\n{self.carried.state}".encode())
+        home = cache / lake / self.model
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home
+
+
+_CARRIERS: dict[Path, Carrier] = {}  # of this process of a node, by home: what is there need not be read again
+
+
+def _carried(parcel: Parcel, function: Callable[..., Told], job: Job, *arguments: Any) -> tuple[Told, tuple[Unit, ...]]:
+    """On a node: a function over files of the state folder, done over their copies here. Returns the units it made, too."""
+    home = parcel.home()
+    carrier = _CARRIERS.setdefault(home, Carrier(parcel.carried.url, whose=parcel.model, home=home))
+    carrier.receive(parcel.units, within=[home])
+
+    def moved(path: Path) -> Path:
+        return carrier.home / path.resolve().relative_to(parcel.carried.state.resolve())
+
+    order = job.order
+    at = replace(
+        order,
+        checkpoints=moved(order.checkpoints),
+        knowledge_dir=moved(order.knowledge_dir),
+        peers={peer: moved(slot) for peer, slot in order.peers.items()},
+    )
+    encoder = job.encoder and replace(job.encoder, folder=moved(job.encoder.folder), state=home, told=job.encoder.folder)
+    here = replace(job, order=at, dataset=moved(job.dataset), encoder=encoder, words=job.words and moved(job.words))
+    those = [replace(one, folder=moved(one.folder)) if isinstance(one, Closing) else moved(one) if isinstance(one, Path) else one for one in arguments]
+    told = function(here, *those)
+    return told, carrier.send(_outputs(here, those))
+
+
+def _inputs(job: Job, arguments: Sequence[Any]) -> list[Path]:
+    """Files and folders that a call reads."""
+    order = job.order
+    own = slots.find(order.knowledge_dir, job.model, order.taught_by)
+    encoder = [] if job.encoder is None else [job.encoder.folder, *_parts(job.encoder.home(job.model))]
+    words = [] if job.words is None else word_vectors.files_of(job.words)
+    champion = [one for one in arguments if isinstance(one, Path)]
+    wanted = [job.dataset, *_parts(order.checkpoints), *order.peers.values(), *([] if own is None else [own]), *encoder, *words, *champion]
+    return [path for path in wanted if path.exists()]
+
+
+def _outputs(job: Job, arguments: Sequence[Any]) -> list[Path]:
+    """Files and folders that a call may have made."""
+    order = job.order
+    encoder = [] if job.encoder is None else _parts(job.encoder.home(job.model))
+    finals = [one.folder for one in arguments if isinstance(one, Closing)]
+    made = [*_parts(order.checkpoints), slots.slot_of(order.knowledge_dir, job.model, order.round_index), *encoder, *finals]
+    return [path for path in made if path.exists()]
+
+
+def _parts(folder: Path) -> list[Path]:
+    """What lies in a folder, if there is one, without what somebody is writing at this moment."""
+    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
 
 
 # ------------------------------------------------------------------------------------------------- on a node

@@ -43,6 +43,11 @@ def file_of(run_dir: Path, key: str) -> Path:
     return run_dir / FOLDER / f"{key}.safetensors"
 
 
+def files_of(path: Path) -> list[Path]:
+    """All that has to be there for vectors to be read."""
+    return [path, path.with_suffix(".digest")]
+
+
 def shared(
     run_dir: Path, key: str, datasets: Mapping[str, Path], *, lease: Callable[[], AbstractContextManager[Any]], waiting: Callable[[str], None]
 ) -> WordVectors:

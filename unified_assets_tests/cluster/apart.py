@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -45,20 +46,33 @@ class Cluster:
         self.nodes: dict[str, subprocess.Popen] = {}
         self._start("127.0.0.1", "--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={self.sockets}", f"--system-config={KEPT}")
 
-    def join(self, last: int) -> str:
-        """A node at 127.0.0.`last`. Returns its address."""
+    def join(self, last: int, *, hides: Path | None = None, told: Mapping[str, str] | None = None) -> str:
+        """A node at 127.0.0.`last`. Returns its address. `hides`: a folder that it sees empty; `told`: more of its environment."""
         address = f"127.0.0.{last}"
-        self._start(address, f"--address={ADDRESS}", "--num-cpus=1")
+        self._start(address, f"--address={ADDRESS}", "--num-cpus=1", hides=hides, told=told)
         return address
 
-    def _start(self, address: str, *arguments: str) -> None:
+    def _start(self, address: str, *arguments: str, hides: Path | None = None, told: Mapping[str, str] | None = None) -> None:
         log = self.folder / f"node-{address}.log"
-        command = [*self.inside, RAY, "start", *arguments, f"--node-ip-address={address}", "--memory=6000000000", "--object-store-memory=100000000", "--block"]
+        hidden = () if hides is None else ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(hides))
+        command = [
+            *self.inside,
+            *hidden,
+            RAY,
+            "start",
+            *arguments,
+            f"--node-ip-address={address}",
+            "--memory=6000000000",
+            "--object-store-memory=100000000",
+            "--block",
+        ]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("UNIFIED_ASSETS_", "DAGSTER_", "MLFLOW_", "RAY_"))}
         path = os.pathsep.join([str(PROJECT), *filter(None, [kept.get("PYTHONPATH")])])
         for _ in range(5):  # on a busy machine a node may take longer to start than Ray waits
             with log.open("w", encoding="utf-8") as stream:
-                node = subprocess.Popen(command, env={**kept, "PYTHONPATH": path}, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+                node = subprocess.Popen(
+                    command, env={**kept, **(told or {}), "PYTHONPATH": path}, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+                )
             until(lambda node=node: node.poll() is not None or STARTED in log.read_text(encoding="utf-8"), "the node neither started nor ended")
             if node.poll() is None:
                 self.nodes[address] = node
