@@ -35,6 +35,7 @@ def train(
 def _train(name: str, models: str, *, or_sample: bool) -> None:
     from unified_assets.core import plugins
     from unified_assets.defs.first_run import choose_lake, of_state
+    from unified_assets.defs.fork_server import warm_up
     from unified_assets.presets import load_preset
 
     wanted, names = load_preset(name), [one.strip() for one in models.split(",") if one.strip()]
@@ -42,6 +43,7 @@ def _train(name: str, models: str, *, or_sample: bool) -> None:
     wanted.models(tuple(plugins.models()))  # a typing error is told before anything starts
     chosen = choose_lake(settings() if or_sample else of_state(settings()), or_sample=or_sample, say=say)
     _say_preset(wanted)
+    warm_up(chosen)
     from unified_assets.cli.display import shown
     from unified_assets.defs import launch
 
@@ -51,7 +53,10 @@ def _train(name: str, models: str, *, or_sample: bool) -> None:
 
 
 def _resume() -> None:
+    from unified_assets.defs.fork_server import warm_up
+
     chosen = settings_of_state()
+    warm_up(chosen)
     from unified_assets.cli.display import shown
     from unified_assets.defs import launch
 

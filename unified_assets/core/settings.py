@@ -1,5 +1,6 @@
 """Typed settings; the only reader of the environment."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -87,3 +88,8 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Folder of the embedded Dagster instance."""
         return self.state.absolute() / "dagster"
+
+    @property
+    def home_of_instance(self) -> Path:
+        """The same, unless DAGSTER_HOME names another."""
+        return Path(os.environ.get("DAGSTER_HOME") or self.dagster_home).absolute()

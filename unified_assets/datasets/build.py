@@ -16,11 +16,12 @@ from unified_assets.core.contracts import ModelSpec
 from unified_assets.core.errors import InvalidSetting
 from unified_assets.core.settings import Settings
 from unified_assets.datasets.load import TaskCounts, read_counts
-from unified_assets.datasets.plan import TEXT_VIEW, Item, digest_of, encoders_of, item_of, modality_digests, wanted
+from unified_assets.datasets.plan import TEXT_VERSION, TEXT_VIEW, Item, digest_of, encoders_of, item_of, modality_digests, wanted
 from unified_assets.datasets.tensors import TRANSIENT, Place, Source, TensorCache, encode_missing, write_json
-from unified_assets.store.local import Store
+from unified_assets.store.local import Store, write_text
 
 FORMAT = 1
+ORIGIN = "origin.txt"  # beside the manifest: what the last build that found nothing new was made from
 ROWS: dict[str, Any] = {
     "example_id": pl.String(),
     "task": pl.String(),
@@ -64,13 +65,17 @@ def build(settings: Settings, model: str, log: Callable[[str], None] = print) ->
     started = time.perf_counter()
     settings, spec = settings.absolute(), _spec(model)
     store = Store(settings.state)
+    origin, folder = _origin(spec, store.current("allocation")), store.current(f"datasets/{model}")
+    manifest = None if folder is None else _manifest(folder)
+    if folder is not None and manifest is not None and _is_from(folder, origin) and not TRANSIENT & set(manifest["dropped"]):
+        log(f"{model}: dataset unchanged, as its allocation is")
+        return _summary(model, folder, manifest, started, reused=True)
     examples = store.table("examples").filter(pl.col("model") == model).sort("example_id")
     tasks = _own_tasks(store.table("tasks"), examples)
     catalog = store.table("catalog")
     digest = digest_of(spec, examples, tasks)
-    folder = store.current(f"datasets/{model}")
-    manifest = None if folder is None else _manifest(folder)
     if folder is not None and manifest is not None and manifest["examples_digest"] == digest and not TRANSIENT & set(manifest["dropped"]):
+        write_text(folder / ORIGIN, origin)
         log(f"{model}: dataset unchanged")
         return _summary(model, folder, manifest, started, reused=True)
     items = _sources(wanted(spec, examples), catalog)
@@ -91,7 +96,21 @@ def build(settings: Settings, model: str, log: Callable[[str], None] = print) ->
             "counts": TaskCounts.of_rows(rows).as_dict(),
         }
         published = store.publish(f"datasets/{model}", lambda target: _write(target, _Body(manifest=body, rows=rows, used=used), caches, spec))
+        write_text(published / ORIGIN, origin)
     return _summary(model, published, body, started, reused=False)
+
+
+def _origin(spec: ModelSpec, allocation: Path | None) -> str:
+    """What the digest of a dataset depends on, without reading the examples: a version of the allocation never changes."""
+    encoders = sorted((role, encoder.name, encoder.version) for role, encoder in spec.encoders.items())
+    return repr((FORMAT, TEXT_VERSION, spec.version, encoders, None if allocation is None else allocation.name))
+
+
+def _is_from(folder: Path, origin: str) -> bool:
+    try:
+        return (folder / ORIGIN).read_text(encoding="utf-8") == origin
+    except FileNotFoundError:
+        return False
 
 
 def _spec(model: str) -> ModelSpec:

@@ -2,16 +2,9 @@
 
 import dagster as dg
 
-PRELOAD = "unified_assets.defs.preload"
+from unified_assets.defs.fork_server import PRELOAD
+
 MAX_CONCURRENT = 16
-
-
-def warm_up() -> None:
-    """Start the fork server now: it imports while the run is being planned. Call it when the environment is as steps shall see it."""
-    from multiprocessing import forkserver, get_context
-
-    get_context("forkserver").set_forkserver_preload(["dagster._core.executor.multiprocess", PRELOAD])
-    forkserver.ensure_running()
 
 
 def executor() -> dg.ExecutorDefinition:

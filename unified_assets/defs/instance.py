@@ -78,7 +78,7 @@ def prepare_home(settings: Settings) -> Path:
 
 def home_of(settings: Settings) -> Path:
     """The instance's folder."""
-    return Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home).absolute()
+    return settings.home_of_instance
 
 
 def has_instance(settings: Settings) -> bool:

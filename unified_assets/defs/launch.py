@@ -16,7 +16,7 @@ from unified_assets.core.errors import DataError
 from unified_assets.core.presets import Preset
 from unified_assets.core.settings import Settings
 from unified_assets.defs.chosen_preset import CHANGE_TAG, PRESET_TAG
-from unified_assets.defs.executor import warm_up
+from unified_assets.defs.fork_server import warm_up
 from unified_assets.defs.instance import open_instance
 from unified_assets.defs.jobs import REFRESH, REFRESH_TAG, job_of, selection
 from unified_assets.defs.partitions import PARTITION_TAGS, whole_range
@@ -69,21 +69,12 @@ def _reconstructable(name: str) -> ReconstructableJob:
     return dg.build_reconstructable_job("unified_assets.definitions", "job_named", reconstructable_args=(name,))
 
 
-def _environment(settings: Settings) -> None:
-    """Step processes and code locations read the settings from the environment."""
-    os.environ["UNIFIED_ASSETS_RAW"], os.environ["UNIFIED_ASSETS_STATE"] = str(settings.raw), str(settings.state)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-
 def refresh(settings: Settings, assets: Sequence[str] | None = None) -> Ended:
     """Run the job `refresh`, or the part of it that materializes these assets."""
-    _environment(settings)
+    warm_up(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)
     started = time.time()
-    warm_up()
     tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
     keys = None if assets is None else [asset_key(name) for name in assets]
     result = dg.execute_job(_reconstructable(REFRESH), instance=instance, tags=tags, run_config=QUIET, asset_selection=keys, raise_on_error=False)
@@ -97,7 +88,7 @@ def train(settings: Settings, preset_name: str, models: Sequence[str], *, log: C
         preset = preset.model_copy(update={"target_models": tuple(models)})
     names = preset.models(tuple(plugins.models()))
     refuse_what_never_fits(names, preset=preset, inventory=_there_is(settings), specs=plugins.models())
-    _environment(settings)
+    warm_up(settings)
     instance = open_instance(settings)
     close_dead_runs(instance)
     token = f"cli-{os.getpid()}-{time.time_ns()}"
@@ -125,7 +116,7 @@ def _there_is(settings: Settings) -> Inventory:
 
 def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
     """Go on with the last training run if it failed or died: its failed steps, from their last round. Raises NothingToResume."""
-    _environment(settings)
+    warm_up(settings)
     instance = open_instance(settings)
     token = f"cli-{os.getpid()}-{time.time_ns()}"
     with training_run(settings.state, token, log=log):
@@ -157,7 +148,6 @@ def _execute(
     log: Callable[[str], None],
 ) -> Ended:
     started = time.time()
-    warm_up()
     result = dg.execute_job(
         _reconstructable(job),
         instance=instance,

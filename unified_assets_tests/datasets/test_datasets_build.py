@@ -108,6 +108,24 @@ def test_equal_examples_give_an_equal_digest_and_nothing_is_written(settings, pi
     assert (again.folder, again.digest) == (first.folder, first.digest)
 
 
+def test_the_same_allocation_gives_the_same_dataset_without_a_look_at_its_examples(settings, pictures):
+    publish(settings, pictures, [VISION_TASK])
+    first = build(settings, "vision_service", lambda _: None)
+    for path in (settings.state / "versions" / "allocation" / "current").resolve().rglob("*.parquet"):
+        path.unlink()
+    again = build(settings, "vision_service", lambda _: None)
+    assert again.reused
+    assert (again.folder, again.digest, again.counts) == (first.folder, first.digest, first.counts)
+
+
+def test_an_example_that_the_machine_failed_at_is_tried_again_though_the_allocation_is_the_same(settings, pictures):
+    publish(settings, pictures, [VISION_TASK])
+    first = build(settings, "vision_service", lambda _: None)
+    manifest = json.loads((first.folder / "manifest.json").read_text(encoding="utf-8"))
+    (first.folder / "manifest.json").write_text(json.dumps({**manifest, "dropped": {"timeout": 1}}), encoding="utf-8")
+    assert not build(settings, "vision_service", lambda _: None).reused
+
+
 def test_another_side_of_one_example_is_other_data(settings, pictures):
     publish(settings, pictures, [VISION_TASK])
     first = build(settings, "vision_service", lambda _: None)

@@ -8,7 +8,7 @@ import yaml
 
 from unified_assets.core import plugins
 from unified_assets.core.settings import Settings
-from unified_assets.defs.executor import PRELOAD
+from unified_assets.defs.fork_server import PRELOAD
 from unified_assets.defs.instance import DAGSTER_YAML
 from unified_assets.defs.partitions import MODALITY, modality_names
 from unified_assets.presets import preset_names

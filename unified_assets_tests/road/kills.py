@@ -132,13 +132,13 @@ class Lake:
 
     def materialized(self, preset: str, log: Callable[[str], None]) -> bool:
         """What "Materialize" on the models does in the UI."""
-        from unified_assets.defs import launch
+        from unified_assets.defs import fork_server, launch
         from unified_assets.defs.instance import open_instance
         from unified_assets.defs.jobs import TRAIN
         from unified_assets.defs.partitions import whole_range
         from unified_assets.presets import load_preset
 
-        launch._environment(self.settings)
+        fork_server.warm_up(self.settings)
         tags = {**whole_range(), launch.PRESET_TAG: launch.keep_preset(self.state, load_preset(preset)), launch.TRAINING_TAG: "true", **launch._pid_tags()}
         instance, assets = open_instance(self.settings), [launch.asset_key(f"model/{model}") for model in MODELS]
         return launch._execute(self.settings, instance, TRAIN, tags, assets=assets, log=log).success

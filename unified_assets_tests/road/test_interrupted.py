@@ -1,0 +1,54 @@
+"""Ctrl-C in the terminal of a training: the signal goes to the whole process group of the command."""
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from unified_assets_tests.road.test_run_failures import _run_of
+
+pytestmark = pytest.mark.slow
+
+MODELS = ("logic_model", "math_model")
+
+
+@pytest.fixture(scope="module")
+def interrupted(shell, tmp_path_factory):
+    """A training of the sample's texts, interrupted after some rounds, with what it left; then taken up again."""
+    home = tmp_path_factory.mktemp("interrupted")
+    shutil.copytree(shell.raw / "texts", home / "raw" / "texts")
+    lake, log = replace(shell, home=home, raw=home / "raw", state=home / "state"), home / "interrupted.log"
+    preset = lake.preset("long", f"epochs: 40\nmin_steps_per_epoch: 2\nmax_steps_per_epoch: 2\ntarget_models: [{', '.join(MODELS)}]")
+    with lake.start("train", "--preset", preset, log=log) as process:
+        run = lake.until(lambda: process.poll() is not None or _run_of(lake, "long"), 300, "no model has begun")
+        lake.until(lambda: process.poll() is not None or all(lake.rounds_of(run).get(model) for model in MODELS), 300, "too few rounds")
+        steps = psutil.Process(process.pid).children(recursive=True)
+        groups = {os.getpgid(step.pid) for step in steps if "forkserver" in " ".join(step.cmdline())}
+        os.killpg(process.pid, signal.SIGINT)
+        code = process.wait(120)
+    lake.until(lambda: not lake.processes(), 30, "something goes on")
+    kept, left, said = lake.rounds_of(run), lake.processes(), log.read_text(encoding="utf-8")
+    again = lake.run("train", "--resume")
+    return SimpleNamespace(groups=groups, group=process.pid, code=code, kept=kept, left=left, said=said, again=again, rounds=lake.rounds_of(run))
+
+
+def test_only_the_command_hears_it_and_ends_its_steps_itself(interrupted):
+    assert interrupted.groups
+    assert interrupted.group not in interrupted.groups
+    assert interrupted.left == []
+
+
+def test_it_says_how_to_go_on_and_writes_no_traceback(interrupted):
+    assert interrupted.code == 1
+    assert "Traceback" not in interrupted.said
+    assert "`unified-assets train --resume`" in interrupted.said
+
+
+def test_it_goes_on_from_its_last_rounds(interrupted):
+    assert interrupted.again.code == 0, interrupted.again.said
+    assert all(0 < len(rows) < len(interrupted.rounds[model]) for model, rows in interrupted.kept.items())
+    assert all(interrupted.rounds[model][: len(rows)] == rows for model, rows in interrupted.kept.items())
