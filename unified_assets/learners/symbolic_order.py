@@ -1,8 +1,12 @@
 """Puzzles of objects in a row → which statement holds in every order that the clues allow (all permutations are tried)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import permutations
+from typing import Any
+
+import numpy as np
 
 MOST_OBJECTS = 7
 ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6}
@@ -24,7 +28,7 @@ HIGHEST = (
 )
 NEIGHBOURS = re.compile(r"\b(?:immediately|directly|just|right next)\b")
 LISTED = re.compile(r":\s*([^.]+)\.")
-Clue = Callable[[dict[str, int]], bool]
+Clue = Callable[[Mapping[str, Any]], Any]  # places of the objects, of one order or of many in arrays → whether it is true of each
 
 
 def parse_objects(context: str) -> tuple[str, ...] | None:
@@ -47,8 +51,19 @@ def orders(context: str) -> tuple[dict[str, int], ...] | None:
     clues = [parse_clue(sentence, names) for sentence in sentences]
     if any(clue is None for clue in clues):
         return None
-    places = [dict(zip(names, order, strict=True)) for order in permutations(range(len(names)))]
-    return tuple(place for place in places if all(clue(place) for clue in clues if clue is not None))
+    every = _every_order(len(names))
+    places = dict(zip(names, every.T, strict=True))
+    fits = np.ones(len(every), bool)
+    for clue in clues:
+        if clue is not None:
+            fits &= clue(places)
+    return tuple(dict(zip(names, order, strict=True)) for order in every[fits].tolist())
+
+
+@lru_cache(maxsize=MOST_OBJECTS)
+def _every_order(size: int) -> np.ndarray:
+    """(size!, size) int8: the places of the objects in each order."""
+    return np.asarray(list(permutations(range(size))), np.int8)
 
 
 def holds(statement: str, context: str, fitting: tuple[dict[str, int], ...]) -> bool | None:
@@ -57,17 +72,17 @@ def holds(statement: str, context: str, fitting: tuple[dict[str, int], ...]) -> 
     clue = parse_clue(statement, names) if names else None
     if clue is None or not fitting:
         return None
-    return all(clue(place) for place in fitting)
+    return all(bool(clue(place)) for place in fitting)
 
 
 def parse_clue(sentence: str, names: tuple[str, ...]) -> Clue | None:
-    """A clue as a test of one order."""
+    """A clue as a test of orders."""
     text = re.sub(r"^[A-Z][).]\s*", "", sentence).strip(" .").lower()
     found = sorted((place, name) for name in names if (place := _find(name, text)) >= 0)
     size = len(names)
     if len(found) == 3 and re.search(r"\bbetween\b", text):
         one, low, high = (name for _, name in found)
-        return lambda place: min(place[low], place[high]) < place[one] < max(place[low], place[high])
+        return lambda place: (np.minimum(place[low], place[high]) < place[one]) & (place[one] < np.maximum(place[low], place[high]))
     if len(found) == 2:
         return _comparison(text, found[0][1], found[1][1])
     if len(found) == 1:
@@ -96,7 +111,7 @@ def _comparison(text: str, one: str, two: str) -> Clue | None:
 
 def _denied(text: str, clue: Clue) -> Clue:
     """The clue, or its opposite where the sentence denies it."""
-    return (lambda place: not clue(place)) if re.search(r"\bnot\b|n't\b", text) else clue
+    return (lambda place: np.logical_not(clue(place))) if re.search(r"\bnot\b|n't\b", text) else clue
 
 
 def _position(text: str, name: str, size: int) -> Clue | None:

@@ -7,6 +7,7 @@ A text of which one sentence is not understood gives no verdict at all.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from unified_assets.learners.symbolic_phrasing import plain, plain_question
@@ -57,13 +58,19 @@ class Rule:
 def verdict(context: str, question: str) -> str | None:
     """`true`, `false` or `unknown` for the statement in the question; None where a sentence is not understood."""
     statement = parse_statement(question)
-    theory = parse_theory(context)
-    if statement is None or theory is None:
+    known = None if statement is None else _known(context)
+    if statement is None or known is None:
         return None
-    known = chain(*theory)
     if statement in known:
         return "true"
     return "false" if statement.denied() in known else "unknown"
+
+
+@lru_cache(maxsize=512)
+def _known(context: str) -> frozenset[Atom] | None:
+    """What follows from a text, which many questions may ask about; None where a sentence is not understood."""
+    theory = parse_theory(context)
+    return None if theory is None else chain(*theory)
 
 
 def parse_theory(context: str) -> tuple[frozenset[Atom], tuple[Rule, ...]] | None:
@@ -103,11 +110,11 @@ def chain(facts: frozenset[Atom], rules: tuple[Rule, ...]) -> frozenset[Atom]:
     names = {atom.subject for atom in known} | {atom.object for atom in known if atom.relation != "is"}
     names |= {name for rule in rules for atom in (*rule.given, *rule.then) for name in (atom.subject, atom.object if atom.relation != "is" else "?")}
     names.discard("?")
+    every = product(rules, sorted(names))
+    grounded = [({given.about(name) for given in rule.given}, tuple(atom.about(name) for atom in rule.then)) for rule, name in every]
     grown = True
     while grown and len(known) < MOST_FACTS:
-        new = {
-            atom.about(name) for rule, name in product(rules, sorted(names)) if all(given.about(name) in known for given in rule.given) for atom in rule.then
-        }
+        new = {atom for given, then in grounded if given <= known for atom in then}
         grown = not new <= known
         known |= new
     return frozenset(known)
