@@ -16,6 +16,16 @@ pytestmark = pytest.mark.slow
 MODELS = ("logic_model", "math_model")
 
 
+CLOSE_AS_DEAD = """
+import json, sys
+import dagster as dg
+instance = dg.DagsterInstance.from_config(sys.argv[1])
+run = instance.get_runs(limit=1)[0]
+instance.report_run_failed(run, "its process is gone")
+print(json.dumps([run.status.value, instance.get_run_by_id(run.run_id).status.value]))
+"""
+
+
 @pytest.fixture(scope="module")
 def interrupted(shell, tmp_path_factory):
     """A training of the sample's texts, interrupted after some rounds, with what it left; then taken up again."""
@@ -33,7 +43,8 @@ def interrupted(shell, tmp_path_factory):
     lake.until(lambda: not lake.processes(), 30, "something goes on")
     kept, left, said = lake.rounds_of(run), lake.processes(), log.read_text(encoding="utf-8")
     again = lake.run("train", "--resume")
-    return SimpleNamespace(groups=groups, group=process.pid, code=code, kept=kept, left=left, said=said, again=again, rounds=lake.rounds_of(run))
+    told = [lake.python(CLOSE_AS_DEAD, lake.state / "dagster"), lake.run("train", "--resume"), lake.status()]
+    return SimpleNamespace(groups=groups, group=process.pid, code=code, kept=kept, left=left, said=said, again=again, rounds=lake.rounds_of(run), told=told)
 
 
 def test_only_the_command_hears_it_and_ends_its_steps_itself(interrupted):
@@ -52,3 +63,11 @@ def test_it_goes_on_from_its_last_rounds(interrupted):
     assert interrupted.again.code == 0, interrupted.again.said
     assert all(0 < len(rows) < len(interrupted.rounds[model]) for model, rows in interrupted.kept.items())
     assert all(interrupted.rounds[model][: len(rows)] == rows for model, rows in interrupted.kept.items())
+
+
+def test_a_run_that_died_after_its_last_step_and_before_it_was_closed_is_closed_by_the_next_resume(interrupted):
+    closed, done, status = interrupted.told
+    assert closed == ["SUCCESS", "FAILURE"]
+    assert done.code == 0, done.said
+    assert [run["status"] for run in status["runs"]] == ["SUCCESS"]
+    assert {model["model"]: model["version"] for model in status["models"] if model["version"]} == dict.fromkeys(MODELS, 1)
