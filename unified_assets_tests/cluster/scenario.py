@@ -73,6 +73,12 @@ def outcomes(pool, items):
         return sorted((one.index, one.value, one.reason) for one in pool.map(items))
 
 
+def lost(marks):
+    """Work that ends its process each time, leaving a mark."""
+    (marks / f"{time.monotonic_ns()}").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Kinds:
     """A dataset of phrases, read by its path as a published one is."""
 
@@ -169,6 +175,12 @@ def main():
             cluster.call(ADDRESS, behave, 1, what="something big", cores=4)
         except InsufficientResources as error:
             told["refused"] = str(error)
+        marks = folder / "marks"
+        marks.mkdir()
+        try:
+            cluster.call(ADDRESS, lost, marks, what="something fatal", cores=1)
+        except cluster.NodesLost as error:
+            told["given_up"] = [str(error), len(list(marks.iterdir()))]
         os.environ["UNIFIED_ASSETS_RAY_NODE_KINDS"] = '[{"cores": 4, "memory_gib": 8}]'
         said = []
         waiting = threading.Thread(target=partial(big, said), daemon=True)

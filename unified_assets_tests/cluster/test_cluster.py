@@ -52,3 +52,9 @@ def test_rounds_on_nodes_end_in_the_bits_of_rounds_in_this_process(told):
 def test_a_round_that_loses_its_node_is_done_again_on_another_to_the_same_bits(told):
     assert told["same_weights_after_a_lost_node"]
     assert told["nodes_left"] == ["127.0.0.4"]
+
+
+def test_work_whose_process_dies_each_time_is_given_up_after_four_tries(told):
+    said, tries = told["given_up"]
+    assert tries == 4
+    assert said.startswith("something fatal: the process or node it ran on was lost 4 times.")

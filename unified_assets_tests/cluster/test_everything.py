@@ -1,4 +1,4 @@
-"""All of it at once: files from a bucket, nodes that see none of ours, Dagster and MLflow on Postgres, snapshots of the state in a bucket."""
+"""All of it at once: files from a bucket, nodes that see none of ours, Dagster and MLflow on Postgres, artifacts and snapshots of the state in a bucket."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,7 +112,11 @@ def cluster(tmp_path_factory):
 def story(here, cluster, postgres, tmp_path_factory):
     """The whole road; then the state is lost, and pulled from its bucket."""
     home, caches = tmp_path_factory.mktemp("everything"), tmp_path_factory.mktemp("caches")
-    with bucket(cluster.inside, home / "s3.log") as told, mlflow(postgres.by_socket("mlflow"), home, inside=cluster.inside) as uri:
+    with ExitStack() as stack:
+        told = stack.enter_context(bucket(cluster.inside, home / "s3.log"))
+        there = {**told, "AWS_DEFAULT_REGION": told["AWS_REGION"], "MLFLOW_S3_ENDPOINT_URL": told["AWS_ENDPOINT_URL"]}
+        server = mlflow(postgres.by_socket("mlflow"), home, inside=cluster.inside, artifacts="s3://lake/mlflow", told=there)
+        uri = stack.enter_context(server)
         urls = {"UNIFIED_ASSETS_RAW_URL": "s3://lake/raw", "UNIFIED_ASSETS_STATE_URL": "s3://lake/state", "UNIFIED_ASSETS_RAY_FILES": "bucket"}
         servers = {"UNIFIED_ASSETS_RAY_ADDRESS": ADDRESS, "UNIFIED_ASSETS_MLFLOW_TRACKING_URI": uri, "DAGSTER_PG_URL": postgres.by_socket("dagster")}
         lake = replace(here, home=home, raw=home / "raw", state=home / "state", inside=cluster.inside, more={**told, **urls, **servers})
@@ -130,11 +134,12 @@ def story(here, cluster, postgres, tmp_path_factory):
         pulled = lake.run("pull", "s3://lake/state")
         picture = next((lake.raw / "images/digits/test/3").iterdir())
         answer, again = lake.run("predict", "vision_service", picture), lake.status()
-        carried = lake.python(LIST, "state/carried/")
+        carried, artifacts = lake.python(LIST, "state/carried/"), lake.python(LIST, "mlflow/")
         databases = lake.python(ASK_POSTGRES, postgres.by_socket("NAME").replace("+psycopg2", ""))
     return SimpleNamespace(
-        seen=seen, found=found, status=status, pulled=pulled, answer=answer, again=again, databases=databases, home=home, caches=caches, carried=carried
-    )
+        seen=seen, found=found, status=status, pulled=pulled, answer=answer, again=again, databases=databases, home=home, caches=caches, carried=carried,
+        artifacts=artifacts,
+    )  # fmt: skip
 
 
 def test_what_nodes_learn_from_a_bucket_with_servers_on_postgres_is_what_is_learned_here(trained_here, story):
@@ -148,6 +153,8 @@ def test_each_part_was_in_use(story):
     assert {task.split()[0] for names in story.seen.values() for task in names} >= set(models)
     assert story.databases == {"runs": ["SUCCESS"], "steps": [f"model__{model}" for model in models], "versions": models}
     assert not list(story.home.glob("lost/**/*.db"))
+    assert sum(key.endswith("/report.html") for key in story.artifacts) >= 1
+    assert sum(key.endswith("/weights.safetensors") for key in story.artifacts) >= len(models)
 
 
 def test_nodes_that_see_no_file_of_the_lake_got_theirs_by_the_bucket_which_keeps_the_datasets_alone(story):

@@ -97,13 +97,17 @@ def postgres():
 
 
 @contextmanager
-def mlflow(database, folder, *, inside=()):
-    """MLflow on a database of Postgres, which keeps what is logged to it; `inside`: a command that starts it in a namespace."""
+def mlflow(database, folder, *, inside=(), artifacts=None, told=None):
+    """MLflow on a database of Postgres, which keeps what is logged to it, artifacts in a folder or at a URL.
+
+    `inside`: a command that starts it in a namespace; `told`: more of its environment.
+    """
     port = free_port()
     command = [*inside, sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
+    command += ["--backend-store-uri", database, "--artifacts-destination", artifacts or str(folder / "artifacts")]
     with (folder / "mlflow.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"})
+        environment = {**os.environ, **(told or {}), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
     try:
         yield f"http://someone:{PASSWORD}@127.0.0.1:{port}"
     finally:
