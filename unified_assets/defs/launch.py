@@ -137,11 +137,13 @@ def resume(settings: Settings, *, log: Callable[[str], None]) -> Ended:
 
 def _what_is_left(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.ReexecutionOptions:
     """The steps that did not end well. Where all did, and only the run died before it was closed: its last ones again, which find their work done."""
-    assert run.execution_plan_snapshot_id is not None
+    again = dg.ReexecutionOptions.from_failure(run.run_id, instance)
+    if run.execution_plan_snapshot_id is None:
+        return again
     planned = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
     done = {stats.step_key for stats in instance.get_run_step_stats(run.run_id) if stats.status is not None and stats.status.value == "SUCCESS"}
     if not done.issuperset(planned):
-        return dg.ReexecutionOptions.from_failure(run.run_id, instance)
+        return again
     report = [key for key in planned if key == "training_report"]
     return dg.ReexecutionOptions(parent_run_id=run.run_id, step_selection=report or [key for key in planned if key.startswith("model__")])
 

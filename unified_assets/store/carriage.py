@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,6 @@ class Carrier:
         """Raises InvalidSetting for a URL that cannot be used."""
         self.url, self.home = url, home.resolve()
         self._objects, self._prefix = buckets.opened(url, field="state_url"), f"carried/{whose}/"
-        self._there: set[str] | None = None
         self._hashes: dict[tuple[str, int, int, int], str] = {}
 
     def send(self, paths: Iterable[Path]) -> tuple[Unit, ...]:
@@ -51,10 +51,8 @@ class Carrier:
             files = self._files(path)
             units.append(Unit(path=path.relative_to(self.home).as_posix(), files=files))
             sources |= {self._prefix + blob: path / name for name, blob in files.items()}
-        there = self._known()
-        new = {key: source for key, source in sources.items() if key not in there}
-        buckets.create_all(self._objects, self.url, new, at_once=AT_ONCE)
-        there.update(new)
+        there = self._keys()  # asked each time: the other end may have deleted some
+        buckets.create_all(self._objects, self.url, {key: source for key, source in sources.items() if key not in there}, at_once=AT_ONCE)
         return tuple(units)
 
     def receive(self, units: Sequence[Unit], *, within: Iterable[Path] = ()) -> None:
@@ -70,22 +68,17 @@ class Carrier:
             if not target.exists() or self._files(target) != unit.files:
                 self._replace(target, unit)
         kept = {self.home / unit.path for unit in units}
+        leading = {parent for path in kept for parent in path.parents}
         for folder in within:
-            for path in sorted(folder.resolve().glob("*")):
-                if not any(path == one or path in one.parents or one in path.parents for one in kept):
-                    _remove(path)
+            _clear(folder.resolve(), kept, leading)
 
     def keep_only(self, units: Iterable[Unit]) -> None:
         """Delete what else is in the bucket for whoever this carrier is for. Raises BucketUnreachable."""
         kept = {self._prefix + blob for unit in units for blob in unit.files.values()}
-        buckets.delete(self._objects, self.url, sorted({*buckets.keys(self._objects, self.url, self._prefix)} - kept))
-        self._there = None
+        buckets.delete(self._objects, self.url, sorted(self._keys() - kept))
 
-    def _known(self) -> set[str]:
-        """Keys that are in the bucket; nobody deletes one while there is work that needs it."""
-        if self._there is None:
-            self._there = {*buckets.keys(self._objects, self.url, self._prefix)}
-        return self._there
+    def _keys(self) -> set[str]:
+        return {*buckets.keys(self._objects, self.url, self._prefix)}
 
     def _files(self, path: Path) -> dict[str, str]:
         """Path within → hash; without what somebody is writing at this moment, and without links."""
@@ -124,6 +117,15 @@ class Carrier:
         buckets.read(self._objects, self.url, self._prefix + blob, new / name)
         if buckets.hash_of(new / name) != blob:
             raise DamagedOnTheWay(url=self.url, problem=f"the bytes of {self._prefix}{blob} are others than were sent")
+
+
+def _clear(folder: Path, kept: AbstractSet[Path], leading: AbstractSet[Path]) -> None:
+    """Remove what is neither kept nor leads to what is, at any depth."""
+    for path in sorted(folder.glob("*")):
+        if path in leading:
+            _clear(path, kept, leading)
+        elif path not in kept:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

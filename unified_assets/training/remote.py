@@ -9,7 +9,7 @@ is read. Either way the result has the same bits.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -179,13 +179,16 @@ class Parcel:
         return home
 
 
-_CARRIERS: dict[Path, Carrier] = {}  # of this process of a node, by home: what is there need not be read again
+@cache
+def _carrier_of(url: str, model: str, home: Path) -> Carrier:
+    """The end of the way in this process of a node, which knows the hashes of what it has seen."""
+    return Carrier(url, whose=model, home=home)
 
 
 def _carried(parcel: Parcel, function: Callable[..., Told], job: Job, *arguments: Any) -> tuple[Told, tuple[Unit, ...]]:
     """On a node: a function over files of the state folder, done over their copies here. Returns the units it made, too."""
     home = parcel.home()
-    carrier = _CARRIERS.setdefault(home, Carrier(parcel.carried.url, whose=parcel.model, home=home))
+    carrier = _carrier_of(parcel.carried.url, parcel.model, home)
     carrier.receive(parcel.units, within=[home])
 
     def moved(path: Path) -> Path:

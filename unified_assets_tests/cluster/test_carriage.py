@@ -35,30 +35,23 @@ def objects(client):
 def test_files_and_folders_arrive_as_they_are_and_nothing_else_stays_within(ends):
     host, node = ends
     write(host.home, {"run/round_1/weights": "a", "run/round_1/in/state": "b", "words": "c", "run/.tmp-1/half": "d"})
-    write(node.home, {"run/round_0/weights": "old", "other": "old"})
+    write(node.home, {"run/round_0/weights": "old", "other": "old", "another_run/round_0/weights": "old"})
     units = host.send([host.home / "run/round_1", host.home / "words"])
-    node.receive(units, within=[node.home, node.home / "run"])
+    node.receive(units, within=[node.home])
     assert texts(node.home) == {"run/round_1/weights": "a", "run/round_1/in/state": "b", "words": "c"}
 
 
 def test_what_is_there_already_is_neither_sent_nor_fetched_nor_touched(ends, bucket):
     host, node = ends
     write(host.home, {"run/round_1/weights": "a", "run/round_1/best": "a"})
-    node.receive(host.send([host.home / "run/round_1"]))
-    assert len(objects(bucket)) == 1
-    before = (node.home / "run/round_1").stat().st_ino
-    bucket.delete_object(Bucket="lake", Key=objects(bucket)[0])
-    node.receive(host.send([host.home / "run/round_1"]))
-    assert (node.home / "run/round_1").stat().st_ino == before
-    assert objects(bucket) == []
-
-
-def test_a_folder_of_another_content_is_replaced_whole(ends):
-    host, node = ends
-    write(host.home, {"final/weights": "new"})
-    write(node.home, {"final/weights": "old", "final/results": "old"})
-    node.receive(host.send([host.home / "final"]))
-    assert texts(node.home) == {"final/weights": "new"}
+    units = host.send([host.home / "run/round_1"])
+    node.receive(units)
+    (key,), inode = objects(bucket), (node.home / "run/round_1").stat().st_ino
+    bucket.put_object(Bucket="lake", Key=key, Body=b"somebody else's")
+    assert host.send([host.home / "run/round_1"]) == units
+    assert bucket.get_object(Bucket="lake", Key=key)["Body"].read() == b"somebody else's"
+    node.receive(units)
+    assert (node.home / "run/round_1").stat().st_ino == inode
 
 
 def test_of_a_folder_that_grew_only_what_is_new_is_fetched(ends, bucket):
@@ -88,6 +81,15 @@ def test_nothing_is_written_outside_the_home(ends, unit):
     with pytest.raises(DamagedOnTheWay, match="leads outside"):
         node.receive([unit])
     assert texts(node.home.parent) == {}
+
+
+def test_an_end_sends_again_what_the_other_has_deleted(ends):
+    host, node = ends
+    write(node.home, {"run/round_1/weights": "a"})
+    node.send([node.home / "run/round_1"])
+    host.keep_only([])
+    host.receive(node.send([node.home / "run/round_1"]))
+    assert texts(host.home) == {"run/round_1/weights": "a"}
 
 
 def test_what_nobody_will_ask_for_is_deleted_and_sent_again_where_somebody_does(ends, bucket):

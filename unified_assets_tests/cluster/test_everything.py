@@ -2,14 +2,12 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +21,7 @@ from unified_assets.store import buckets
 from unified_assets_tests.cluster import facts
 from unified_assets_tests.cluster.apart import ADDRESS, Cluster, can_be_made
 from unified_assets_tests.road.conftest import free_port
-from unified_assets_tests.road.test_postgres import BINARIES, Postgres, mlflow
+from unified_assets_tests.road.test_postgres import BINARIES, mlflow, running
 
 pytestmark = [
     pytest.mark.cluster,
@@ -89,16 +87,6 @@ def bucket(inside, log):
 
 
 @pytest.fixture(scope="module")
-def postgres():
-    folder = Path("/tmp") / f"ua-all-{os.getpid()}"  # a path that another user may enter, short enough for a socket
-    folder.mkdir(mode=0o755)
-    server = Postgres(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A head without cores, and no node yet."""
     if not can_be_made():
@@ -109,10 +97,11 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def story(here, cluster, postgres, tmp_path_factory):
+def story(here, cluster, tmp_path_factory):
     """The whole road; then the state is lost, and pulled from its bucket."""
     home, caches = tmp_path_factory.mktemp("everything"), tmp_path_factory.mktemp("caches")
     with ExitStack() as stack:
+        postgres = stack.enter_context(running())
         told = stack.enter_context(bucket(cluster.inside, home / "s3.log"))
         there = {**told, "AWS_DEFAULT_REGION": told["AWS_REGION"], "MLFLOW_S3_ENDPOINT_URL": told["AWS_ENDPOINT_URL"]}
         server = mlflow(postgres.by_socket("mlflow"), home, inside=cluster.inside, artifacts="s3://lake/mlflow", told=there)

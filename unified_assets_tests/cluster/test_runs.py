@@ -21,11 +21,14 @@ MODELS = (
 STRUCK = "logic_model"
 
 
+def on(cluster, shell, home):
+    """The same files with a state of their own, worked on by the cluster."""
+    return replace(shell, home=home, state=home / "state", inside=cluster.inside, more={"UNIFIED_ASSETS_RAY_ADDRESS": ADDRESS})
+
+
 @pytest.fixture(scope="module")
 def there(here, cluster, tmp_path_factory):
-    """The same files with a state of their own, worked on by the cluster."""
-    home = tmp_path_factory.mktemp("there")
-    return replace(here, home=home, state=home / "state", inside=cluster.inside, more={"UNIFIED_ASSETS_RAY_ADDRESS": ADDRESS})
+    return on(cluster, here, tmp_path_factory.mktemp("there"))
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,7 @@ def undisturbed(there, cluster):
 
 @pytest.fixture(scope="module")
 def there_too(texts, cluster, tmp_path_factory):
-    """The texts alone, with a state of their own, worked on by the cluster."""
-    home = tmp_path_factory.mktemp("there_too")
-    return replace(texts, home=home, state=home / "state", inside=cluster.inside, more={"UNIFIED_ASSETS_RAY_ADDRESS": ADDRESS})
+    return on(cluster, texts, tmp_path_factory.mktemp("there_too"))
 
 
 @pytest.fixture(scope="module")

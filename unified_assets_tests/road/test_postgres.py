@@ -86,14 +86,21 @@ class Postgres:
         assert done.returncode == 0 or command[-1] == "stop", done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def postgres():
+@contextmanager
+def running():
+    """A server of its own."""
     folder = Path("/tmp") / f"ua-postgres-{os.getpid()}"  # a path that another user may enter, short enough for a socket
     folder.mkdir(mode=0o755)
     server = Postgres(folder)
     yield server
     server.stop()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with running() as server:
+        yield server
 
 
 @contextmanager
