@@ -104,14 +104,22 @@ def load(folder: Path, make: Callable[[], tuple[Any, list[Any]]]) -> TrainingSta
         torch_random = tensors.pop(RANDOM)
         _optimizers_in(optimizers, tensors, record["groups"])
         average = load_file(str(folder / "average.safetensors")) if (folder / "average.safetensors").is_file() else {}
-        best = load_file(str(folder / "best.safetensors"))
-        progress = Progress(**record["progress"])
+        generator = np.random.default_rng()
+        generator.bit_generator.state = record["generator"]
+        state = TrainingState(
+            learner=learner,
+            optimizers=optimizers,
+            average=[],
+            best=load_file(str(folder / "best.safetensors")),
+            progress=Progress(**record["progress"]),
+            generator=generator,
+            torch_random=torch_random,
+        )
+        if average:
+            state.average = [_laid_out_as(value, average[str(place)]) for place, value in enumerate(state.moving())]
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(path=folder, problem=f"{type(error).__name__}: {error}") from error
-    generator = np.random.default_rng()
-    generator.bit_generator.state = record["generator"]
-    ordered = [average[str(place)] for place in range(len(average))]
-    return TrainingState(learner=learner, optimizers=optimizers, average=ordered, best=best, progress=progress, generator=generator, torch_random=torch_random)
+    return state
 
 
 def write_start(home: Path, started: Mapping[str, Any]) -> None:
@@ -171,6 +179,16 @@ def _optimizers_in(optimizers: list[Any], tensors: Mapping[str, Any], records: l
     for optimizer, state, record in zip(optimizers, states, records, strict=True):
         groups = [{key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()} for group in record["groups"]]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for parameter, values in optimizer.state.items():
+            values.update({key: _laid_out_as(parameter, value) for key, value in values.items() if getattr(value, "shape", None) == parameter.shape})
+
+
+def _laid_out_as(like: Any, value: Any) -> Any:
+    """The tensor with the strides of another: files know none, and by its strides a convolution chooses how it adds, so its last bits."""
+    import torch
+
+    with torch.no_grad():
+        return torch.empty_like(like, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _hash(path: Path) -> str:

@@ -15,7 +15,9 @@ from unified_assets.learners.media_reference_torch import LINEAR_ALONE, NETWORK_
 from unified_assets.models.audio_service import MODEL as AUDIO
 from unified_assets.models.multimodal_service import MODEL as MULTIMODAL
 from unified_assets.models.vision_service import MODEL as VISION
+from unified_assets.training import checkpoints
 from unified_assets.training.retrieval import retrieval
+from unified_assets.training.state import Progress, TrainingState
 
 RATE = 8000
 
@@ -112,6 +114,45 @@ def test_blueprint_and_weights_give_back_the_same_answers(spec, role):
     copy.load_state_dict(learner.state_dict())
     rows = data.rows("test")
     assert np.array_equal(learner.predict(data, rows).log_probs, copy.predict(data, rows).log_probs)
+
+
+def in_training(spec, data) -> TrainingState:
+    """A model after one step, with averaged weights."""
+    torch.manual_seed(0)
+    learner = spec.build(json.loads(json.dumps(spec.blueprint([data], None))))
+    learner.fit_statistics([data], None)
+    by_network(learner)
+    more = {"best": {}, "progress": Progress(), "generator": np.random.default_rng(0), "torch_random": torch.get_rng_state()}
+    state = TrainingState(learner=learner, optimizers=learner.optimizers(2e-3), average=[], **more)
+    state.start_average()
+    learner.loss(data, data.rows("train")[:16]).backward()
+    for optimizer in state.optimizers:
+        optimizer.step()
+    state.average_step()
+    state.best = state.weights()
+    return state
+
+
+def layouts(state: TrainingState) -> list:
+    """The strides of every tensor that a round computes with."""
+    learned = [(one.state, value) for one in state.optimizers for group in one.param_groups for value in group["params"]]
+    moments = [(name, value.stride()) for found, parameter in learned for name, value in sorted(found.get(parameter, {}).items())]
+    return [[value.stride() for value in state.moving()], [value.stride() for value in state.average], moments]
+
+
+@pytest.mark.parametrize(("spec", "role"), [(VISION, "image"), (AUDIO, "audio"), (MULTIMODAL, "video")], ids=lambda value: getattr(value, "name", value))
+def test_a_state_read_from_its_checkpoint_answers_with_the_same_bits(tmp_path, spec, role):
+    data = task_of(spec, role, 40)
+    state = in_training(spec, data)
+
+    def fresh():
+        learner = spec.build(json.loads(json.dumps(state.learner.blueprint)))
+        return learner, learner.optimizers(2e-3)
+
+    again = checkpoints.load(checkpoints.save(state, tmp_path, reuse_best=False), fresh)
+    assert layouts(again) == layouts(state)
+    with state.averaged() as one, again.averaged() as other:
+        assert np.array_equal(one.predict(data, np.arange(40)).log_probs, other.predict(data, np.arange(40)).log_probs)
 
 
 def test_the_same_seed_gives_the_same_weights():
