@@ -1,7 +1,6 @@
 """The whole product on a cluster: real runs of the command line, undisturbed, with a node killed in a round, with the run itself killed."""
 
 import os
-import signal
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -73,8 +72,7 @@ def killed(there_too, cluster, struck):
         run = newest(there_too)
         working = until(lambda: [task for tasks in cluster.at_work().values() for task in tasks if " round " in task], "nothing computes")
         alone = os.getsid(process.pid) == process.pid
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        there_too.kill(process)
         struck_at = time.monotonic()
         until(lambda: not any(cluster.at_work().values()), "tasks go on", 60)
         quiet_s = time.monotonic() - struck_at

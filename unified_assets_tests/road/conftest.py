@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +75,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _is_of(process: psutil.Process, leader: int) -> bool:
+    """Whether it lives, in the session of another."""
+    try:
+        return os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +157,7 @@ class Shell:
 
     @contextmanager
     def start(self, *arguments, log: Path):
-        """A command in the background, in a process group of its own; what is left of it is killed at the end."""
+        """A command in the background, in a session of its own; what is left of it is killed at the end."""
         with log.open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 self.command(*arguments), env=self.environment, cwd=self.home, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
@@ -159,7 +167,17 @@ class Shell:
                 yield process
             finally:
                 if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    self.kill(process)
+
+    @staticmethod
+    def kill(process: subprocess.Popen) -> None:
+        """A command and all that came from it, at once: its fork server has a process group of its own, with the steps in it."""
+        while members := [one for one in psutil.process_iter() if _is_of(one, process.pid)]:
+            for one in members:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+            psutil.wait_procs(members, timeout=1)
+        process.wait()
 
     @contextmanager
     def serve(self):

@@ -1,7 +1,6 @@
 """A trained lake at the command line, hit by a model that cannot learn, by a second command, and by SIGKILL."""
 
 import json
-import os
 import signal
 import time
 from dataclasses import replace
@@ -41,8 +40,7 @@ def killed(shell, broken):
         run_id = shell.until(lambda: _run_of(shell, "longer"), 150, "no model has begun")
         shell.until(lambda: sum(map(len, shell.rounds_of(run_id).values())) >= KILLED_AFTER, 240, "too few rounds")
         frame, pruned = json.loads(shell.run("watch", "--json").out), shell.run("prune", "--keep", "1")
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        shell.kill(process)
     kept, ends = shell.rounds_of(run_id), time.monotonic() + 15
     shell.until(lambda: not shell.processes() or time.monotonic() > ends, 30, "")
     waited = SimpleNamespace(code=second.returncode, said=other.read_text(encoding="utf-8"))
