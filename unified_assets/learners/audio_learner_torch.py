@@ -137,7 +137,8 @@ class AudioLearner(nn.Module):
 
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
         """Loss of one varied view of each sound."""
-        self.train()
+        if not self.training:  # to set it walks all modules
+            self.train()
         task = self.tasks[data.info.task]
         mel, seconds = self._sound(data, rows, task)
         with torch.no_grad():

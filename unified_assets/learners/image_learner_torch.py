@@ -185,7 +185,8 @@ class ImageLearner(nn.Module):
 
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
         """Loss of one augmented view of each row."""
-        self.train()
+        if not self.training:  # to set it walks all modules
+            self.train()
         task = self.tasks[data.info.task]
         target = self._target(data, rows, soft_targets)
         if task["recipe"] == "clip":

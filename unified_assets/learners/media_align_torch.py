@@ -248,7 +248,8 @@ class AlignLearner(nn.Module):
 
     def loss(self, data: TaskData, rows: np.ndarray, soft_targets: Any | None = None) -> Tensor:
         """Loss of one varied view of each row."""
-        self.train()
+        if not self.training:  # to set it walks all modules
+            self.train()
         deep, wide = self._logits(data, rows)
         if soft_targets is not None and (reference := self.reference_of(data.info.task)) is not None:
             reference.taught.fill_(1.0)

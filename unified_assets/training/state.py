@@ -1,6 +1,6 @@
 """A model in training: learner, optimizers, averaged weights, best weights, random state and how far it is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,17 +87,18 @@ class TrainingState:
         self._swap()
         self.average = []
 
-    def average_step(self) -> None:
+    def average_step(self, moving: Sequence[Any] | None = None) -> None:
         """Move the averages of what this step changed: min(.99, (i + 1) / (i + 10)) of the old one stays after i changes.
 
-        Weights that had no gradient (other tasks' heads) are left alone: their averages count their own changes.
+        Weights that had no gradient (other tasks' heads) are left alone: their averages count their own changes. `moving`: what `moving()` gives,
+        for whoever takes many steps: to look for it through all modules may cost more than the step.
         """
         import torch
 
         if not self.average:
             return
         changes: dict[float, list[int]] = {}
-        moving = self.moving()
+        moving = self.moving() if moving is None else moving
         for place, value in enumerate(moving):
             if not value.requires_grad or value.grad is not None:
                 count = self.progress.updates[place]

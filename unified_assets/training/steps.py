@@ -1,6 +1,6 @@
 """The steps of a round: which task, which rows, which rate; forwards, backwards, clip, step, average."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -32,17 +32,19 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     watch, losses = LossWatch(), []
     draw = _draws(order, state, teaching)
     rate = order.plan.learning_rate * state.progress.lr_scale * share_at(steps_before)
+    parameters, moving = list(state.learner.parameters()), state.moving()
     for steps in passes if state.optimizers else ():
         sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
             sizes[CONTRASTIVE] = len(knowledge.pair_rows(order.pairs))  # type: ignore[arg-type]
         for task in order_of_steps(steps_of_tasks(sizes, steps, needs), state.generator):
             share = state.progress.lr_scale * share_at(state.progress.steps)
-            loss = _step(order, state, task, draw, share)
+            _begin(state, share)
+            loss = _step(order, state, task, draw, parameters)
             watch.see(task, loss)
             losses.append(loss)
             state.progress.steps += 1
-            state.average_step()
+            state.average_step(moving)
             rate = order.plan.learning_rate * share
     state.torch_random = torch.get_rng_state()
     return state.progress.steps - steps_before, float(np.mean(losses)) if losses else None, rate
@@ -103,15 +105,20 @@ def lesson_rows(size: int, labelled: int, lesson: Lesson | None) -> int:
     return max(1, int(size * min(LESSON_SHARE, share)))
 
 
-def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, share: float) -> float:
-    """One optimiser step; the batch in as many parts as memory asks for. Returns the loss."""
-    import torch
-
+def _begin(state: TrainingState, share: float) -> None:
+    """Before a step: this share of the learning rates, no gradients, training mode."""
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
         optimizer.zero_grad(set_to_none=True)
-    state.learner.train()
+    if not state.learner.training:  # to set it walks all modules
+        state.learner.train()
+
+
+def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, parameters: Sequence[Any]) -> float:
+    """One optimiser step; the batch in as many parts as memory asks for. `parameters`: all of the learner's. Returns the loss."""
+    import torch
+
     total = 0.0
     for loss in _losses(order, state, task, draw):
         total += float(loss.detach())
@@ -119,7 +126,7 @@ def _step(order: RoundOrder, state: TrainingState, task: str, draw: _Draws, shar
             loss.backward()
     for value in state.kept:
         value.grad = None
-    learned = [value for value in state.learner.parameters() if value.grad is not None]
+    learned = [value for value in parameters if value.grad is not None]
     if learned:
         norm = torch.nn.utils.clip_grad_norm_(learned, CLIP)
         if not bool(torch.isfinite(norm)):
