@@ -33,6 +33,7 @@ def run_steps(order: RoundOrder, state: TrainingState, teaching: list[Lesson]) -
     draw = _draws(order, state, teaching)
     rate = order.plan.learning_rate * state.progress.lr_scale * share_at(steps_before)
     parameters, moving = list(state.learner.parameters()), state.moving()
+    state.learner.train()
     for steps in passes if state.optimizers else ():
         sizes = _sizes(order, teaching)
         if _has_pair_loss(order, state):
@@ -111,7 +112,7 @@ def _begin(state: TrainingState, share: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
         optimizer.zero_grad(set_to_none=True)
-    if not state.learner.training:  # to set it walks all modules
+    if not state.learner.training:  # a loss may have looked at answers; to set it anew each time walks all modules
         state.learner.train()
 
 
