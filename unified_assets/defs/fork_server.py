@@ -22,5 +22,5 @@ def warm_up(settings: Settings) -> None:
     from multiprocessing import forkserver, get_context
 
     set_environment(settings)
-    get_context("forkserver").set_forkserver_preload([OWN_GROUP, "dagster._core.executor.multiprocess", PRELOAD])
+    get_context("forkserver").set_forkserver_preload([OWN_GROUP, PRELOAD])
     forkserver.ensure_running()

@@ -4,6 +4,7 @@ import gc
 import importlib
 
 MODULES = (
+    "dagster._core.executor.multiprocess",
     "torch",
     "torch._dynamo",
     "torch.optim",
@@ -34,7 +35,8 @@ MODULES = (
     "unified_assets.training.rounds",
 )
 
+gc.disable()  # it would go through all that is there, again and again, for a sixth of the time, and find next to nothing
 for _name in MODULES:
     importlib.import_module(_name)
-gc.collect()
 gc.freeze()
+gc.enable()
