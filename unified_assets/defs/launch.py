@@ -71,8 +71,8 @@ def _reconstructable(name: str) -> ReconstructableJob:
 
 def refresh(settings: Settings, assets: Sequence[str] | None = None) -> Ended:
     """Run the job `refresh`, or the part of it that materializes these assets."""
+    instance = open_instance(settings)  # first: what is closed to us is told before anything starts
     warm_up(settings)
-    instance = open_instance(settings)
     close_dead_runs(instance)
     started = time.time()
     tags = {**whole_range(), REFRESH_TAG: "true", **_pid_tags()}
