@@ -116,7 +116,8 @@ def load(folder: Path, make: Callable[[], tuple[Any, list[Any]]]) -> TrainingSta
             torch_random=torch_random,
         )
         if average:
-            state.average = [_laid_out_as(value, average[str(place)]) for place, value in enumerate(state.moving())]
+            ordered = [average[str(place)] for place in range(len(average))]
+            state.average = [_laid_out_as(like, value) for like, value in zip(state.moving(), ordered, strict=True)]
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(path=folder, problem=f"{type(error).__name__}: {error}") from error
     return state

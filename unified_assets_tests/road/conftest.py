@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from unified_assets import sample
+from unified_assets_tests.road.kills import session
 
 SCALE = 0.2
 TABLES = ("catalog", "quality_report", "allocation", "tasks", "examples", "splits")
@@ -75,14 +76,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _is_of(process: psutil.Process, leader: int) -> bool:
-    """Whether it lives, in the session of another."""
-    try:
-        return os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +165,11 @@ class Shell:
     @staticmethod
     def kill(process: subprocess.Popen) -> None:
         """A command and all that came from it, at once: its fork server has a process group of its own, with the steps in it."""
-        while members := [one for one in psutil.process_iter() if _is_of(one, process.pid)]:
+        while members := session(process.pid):
             for one in members:
-                with suppress(psutil.NoSuchProcess):
-                    one.kill()
-            psutil.wait_procs(members, timeout=1)
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+            time.sleep(0.05)
         process.wait()
 
     @contextmanager
